@@ -1,0 +1,169 @@
+"""Run files: TOML with kohya's names, flat, `version = 1` on top, subsets as a list of tables."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import toml
+
+from .config import GROUPS, SubsetConfig, TrainingConfig, settings_of
+from .errors import UserError
+
+VERSION = 1
+PATHS = {"pretrained_model_name_or_path", "output_dir", "network_weights", "image_dir"}
+"""Settings that are paths relative to the run file."""
+GROUP_OF = {item.name: group for group, kind in GROUPS.items() for item in fields(kind)}
+SUBSET_KEYS = {item.name for item in fields(SubsetConfig)}
+Problem = str
+
+
+def read_run(path: Path) -> TrainingConfig:
+    """The run that a file describes; UserError with all that is wrong with it, in one line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"The run file cannot be read ({error})", str(path), "Check its name and its encoding."
+        ) from None
+    try:
+        table = toml.loads(text)
+    except (toml.TomlDecodeError, IndexError, ValueError) as error:
+        raise UserError(f"This is not TOML ({error})", str(path), "Correct that line.") from None
+    config, problems = config_of(table, path.resolve().parent)
+    if problems:
+        raise UserError("; ".join(problems), str(path), "Correct the file and run it again.")
+    return config
+
+
+def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list[Problem]]:
+    """(the run, what is wrong) of a parsed file; paths are taken relative to `folder`.
+
+    A subset's setting at the top level holds for every subset, as in kohya's dataset files.
+    """
+    table = dict(table)
+    problems: list[Problem] = []
+    version = table.pop("version", VERSION)
+    if version != VERSION:
+        problems.append(f"version is {version!r}, and this program knows {VERSION}")
+    subsets = table.pop("subsets", [])
+    if not isinstance(subsets, list) or not all(isinstance(it, dict) for it in subsets):
+        return TrainingConfig(), [*problems, "subsets must be tables: [[subsets]]"]
+    shared = {key: table.pop(key) for key in list(table) if key in SUBSET_KEYS}
+    values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for key, value in table.items():
+        if key not in GROUP_OF:
+            problems.append(_unknown(key, (*GROUP_OF, *SUBSET_KEYS, "subsets")))
+            continue
+        group = GROUP_OF[key]
+        values[group][key] = _read(GROUPS[group], key, value, folder, problems)
+    made = {group: kind(**_given(values[group])) for group, kind in GROUPS.items()}
+    read = tuple(
+        _subset({**shared, **subset}, index, folder, problems)
+        for index, subset in enumerate(subsets, 1)
+    )
+    config = TrainingConfig(subsets=read, **made)
+    return config, problems + list(wrong_values(config))
+
+
+def _subset(
+    table: dict[str, Any], index: int, folder: Path, problems: list[Problem]
+) -> SubsetConfig:
+    found: list[Problem] = []
+    found += [_unknown(key, SUBSET_KEYS) for key in table if key not in SUBSET_KEYS]
+    values = {
+        key: _read(SubsetConfig, key, value, folder, found)
+        for key, value in table.items() if key in SUBSET_KEYS
+    }  # fmt: skip
+    problems += [f"subset {index}: {problem}" for problem in found]
+    return SubsetConfig(**_given(values))
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not NotImplemented}
+
+
+def _unknown(key: str, known: Iterable[str]) -> Problem:
+    near = difflib.get_close_matches(key, list(known), 1, 0.5)
+    hint = f", did you mean {near[0]}?" if near else ""
+    return f"{key} is not a setting{hint}"
+
+
+def _read(kind: type[Any], key: str, value: Any, folder: Path, problems: list[Problem]) -> Any:
+    """The value in the setting's own type, or NotImplemented and a problem."""
+    wanted = get_type_hints(kind)[key]
+    try:
+        read = _convert(wanted, value)
+    except (TypeError, ValueError):
+        problems.append(f"{key} is {value!r}, and should be {_spoken(wanted)}")
+        return NotImplemented
+    if key in PATHS and read and read != "host":
+        return str(folder / Path(read).expanduser())
+    return read
+
+
+def _convert(wanted: Any, value: Any) -> Any:
+    options = get_args(wanted)
+    if get_origin(wanted) is UnionType:
+        return _convert(next(it for it in options if it is not NoneType), value)
+    if get_origin(wanted) is tuple:
+        sides = [value, value] if isinstance(value, int) else value
+        if isinstance(value, str):
+            sides = [int(side) for side in value.split(",")]
+        width, height = sides * 2 if len(sides) == 1 else sides
+        return _convert(int, width), _convert(int, height)
+    if get_origin(wanted) is list:
+        if not isinstance(value, list):
+            raise TypeError
+        return [_convert(options[0], item) for item in value]
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise TypeError
+    return value
+
+
+def _spoken(wanted: Any) -> str:
+    options = [it for it in get_args(wanted) if it is not NoneType]
+    if get_origin(wanted) is UnionType:
+        return _spoken(options[0])
+    if get_origin(wanted) is tuple:
+        return "a number or [width, height]"
+    if get_origin(wanted) is list:
+        return "a list of texts in brackets"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names[wanted]
+
+
+def wrong_values(config: TrainingConfig) -> Iterable[Problem]:
+    """Every value outside its bounds or choices."""
+    groups = [getattr(config, group) for group in GROUPS]
+    for group in [*groups, *config.subsets]:
+        for name, item, value in settings_of(group):
+            low, high = item.metadata["low"], item.metadata["high"]
+            for number in value if isinstance(value, tuple) else (value,):
+                if low is not None and number is not None and number < low:
+                    yield f"{name} is {number}, and must be {low} or more"
+                if high is not None and number is not None and number > high:
+                    yield f"{name} is {number}, and must be {high} or less"
+            choices = item.metadata["choices"]
+            if choices and value not in choices:
+                yield f"{name} is {value!r}, and must be one of {', '.join(choices)}"
+
+
+def run_text(config: TrainingConfig) -> str:
+    """The run as TOML: every setting that has a value, in the order of `config.py`."""
+    table: dict[str, Any] = {"version": VERSION}
+    for group in GROUPS:
+        table |= _table(getattr(config, group))
+    table["subsets"] = [_table(subset) for subset in config.subsets]
+    return toml.dumps(table)
+
+
+def _table(group: Any) -> dict[str, Any]:
+    plain: Callable[[Any], Any] = lambda it: list(it) if isinstance(it, tuple) else it  # noqa: E731
+    return {name: plain(value) for name, _, value in settings_of(group) if value is not None}
