@@ -1,0 +1,128 @@
+"""Drives a diffusers model: the standalone host loads one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import ModelConfig
+from .names import text_layers, unet_layers
+from .text import final_norm, glue, hidden_states, pooled_at_eos, token_chunks
+from .trainable import SD1, SD2, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+
+
+class DiffusersModel:
+    """A TrainableModel over a diffusers pipeline's own modules."""
+
+    def __init__(self, pipeline: Any, config: ModelConfig, checkpoint: str = "") -> None:
+        self.pipeline, self.config = pipeline, config
+        self.unet: nn.Module = pipeline.unet
+        self.vae: nn.Module = pipeline.vae
+        self.family = family_of(pipeline)
+        self.device, self.dtype = pipeline.unet.device, pipeline.unet.dtype
+        self.checkpoint, self.checkpoint_hash = checkpoint, ""
+        self.alphas_cumprod: Tensor = pipeline.scheduler.alphas_cumprod.float()
+        predicts_v = pipeline.scheduler.config.prediction_type == "v_prediction"
+        self.v_prediction = config.v_parameterization or predicts_v
+        self.encoders = [pipeline.text_encoder]
+        self.tokenizers = [pipeline.tokenizer]
+        if self.family is SDXL:
+            self.encoders.append(pipeline.text_encoder_2)
+            self.tokenizers.append(pipeline.tokenizer_2)
+
+    def layers(self) -> list[Layer]:
+        """Every layer that can be adapted, text encoders first."""
+        named: list[Layer] = []
+        for encoder, prefix in zip(self.encoders, self.family.text_prefixes, strict=True):
+            named.extend(text_layers(encoder, prefix))
+        depth = self.pipeline.unet.config.layers_per_block
+        return named + unet_layers(self.unet, self.family, depth)
+
+    def encode_text(
+        self, captions: Sequence[str], sizes: Sequence[PictureSize] | None = None
+    ) -> Conditioning:
+        """Captions [B] to conditioning; SDXL needs the pictures' sizes too."""
+        if self.family is SDXL:
+            return self._encode_sdxl(captions, sizes or ())
+        # SD2's encoder is already cut to 23 layers: kohya ignores clip skip there
+        skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
+        chunks = token_chunks(self.tokenizers[0], captions, self.config.max_token_length)
+        states, _ = self._states(0, chunks, skip, norm=True)
+        return Conditioning(glue(states))
+
+    def _encode_sdxl(self, captions: Sequence[str], sizes: Sequence[PictureSize]) -> Conditioning:
+        """Penultimate states of both encoders side by side; pooled from the second at EOS."""
+        glued = []
+        for index, tokenizer in enumerate(self.tokenizers):
+            chunks = token_chunks(tokenizer, captions, self.config.max_token_length)
+            states, output = self._states(index, chunks, 2, norm=False)
+            glued.append(glue(states))
+        last = final_norm(self.encoders[1])(output.hidden_states[-1])
+        rows = chunks.shape[1]
+        eos = self.tokenizers[1].eos_token_id
+        pooled = pooled_at_eos(last[::rows], chunks[:, 0], eos)
+        ids = [[*size.original, *size.crop, *size.target] for size in sizes]
+        return Conditioning(
+            torch.cat(glued, dim=-1),
+            self.encoders[1].text_projection(pooled),
+            torch.tensor(ids, dtype=torch.float32, device=self.device),
+        )
+
+    def _states(self, index: int, chunks: Tensor, skip: int, *, norm: bool) -> tuple[Tensor, Any]:
+        """States [B, n, 77, C] of ids [B, n, 77], and the whole output over [B * n, 77]."""
+        flat = chunks.flatten(0, 1).to(self.device)
+        states, output = hidden_states(self.encoders[index], flat, skip, norm=norm)
+        return states.unflatten(0, chunks.shape[:2]), output
+
+    @torch.no_grad()
+    def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
+        vae: Any = self.vae
+        kept = vae.dtype
+        vae.float()  # SDXL's own overflows in fp16; there and back again is exact
+        try:
+            posterior = vae.encode(pixels.to(vae.device)).latent_dist
+            sample: Tensor = posterior.sample(generator=list(generators))
+        finally:
+            vae.to(kept)
+        return sample * float(vae.config.scaling_factor)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """The UNet's output for noisy latents at timesteps [B]."""
+        added = None
+        if conditioning.pooled is not None:
+            added = {"text_embeds": conditioning.pooled, "time_ids": conditioning.size_ids}
+        output: Tensor = self.unet(
+            noisy, timesteps, conditioning.hidden, added_cond_kwargs=added, return_dict=False
+        )[0]
+        return output
+
+    def vae_fingerprint(self) -> str:
+        """sha256 over the shapes and a few values of every VAE weight."""
+        digest = hashlib.sha256()
+        for name, weight in self.vae.state_dict().items():
+            digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+            digest.update(weight.flatten()[:64].float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def train(self, checkpointing: bool) -> None:
+        """Freeze every weight; checkpointing recomputes the blocks in the backward pass."""
+        for part in (self.unet, self.vae, *self.encoders):
+            part.requires_grad_(False)
+        if checkpointing:
+            for part in (self.unet, *self.encoders):
+                part.train()
+                enable = getattr(part, "gradient_checkpointing_enable", None)
+                (enable or part.enable_gradient_checkpointing)()
+
+
+def family_of(pipeline: Any) -> ModelFamily:
+    """Which family a diffusers pipeline is, by its text encoders."""
+    if getattr(pipeline, "text_encoder_2", None) is not None:
+        return SDXL
+    width = pipeline.unet.config.cross_attention_dim
+    return SD2 if width == 1024 else SD1

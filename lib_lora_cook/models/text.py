@@ -1,0 +1,72 @@
+"""Captions to CLIP states: chunks of 75 tokens, clip skip, gluing.
+
+Follows sd-scripts `library/strategy_base.py` and `strategy_sd.py`: BOS, 75 tokens, EOS a chunk; the
+glued states are the first BOS, 75 states of every chunk and the last state of the last chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CHUNK = 75
+
+
+def token_chunks(tokenizer: Any, captions: Sequence[str], max_token_length: int) -> Tensor:
+    """Captions [B] to ids [B, n, 77], n = max_token_length / 75, cut off behind that."""
+    rows = max(1, max_token_length // CHUNK)
+    ids = tokenizer(
+        list(captions), max_length=rows * CHUNK + 2, padding="max_length", truncation=True,
+        return_tensors="pt",
+    ).input_ids  # fmt: skip
+    bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    chunks = torch.empty(len(captions), rows, CHUNK + 2, dtype=torch.long)
+    chunks[..., 0] = bos
+    chunks[..., 1:-1] = ids[:, 1:-1].reshape(len(captions), rows, CHUNK)
+    chunks[..., -1] = ids[:, -1:]
+    return chunks if pad == eos else _mark_ends(chunks, eos, pad)
+
+
+def _mark_ends(chunks: Tensor, eos: int, pad: int) -> Tensor:
+    """Where padding is not EOS (SD2, SDXL's second encoder), every chunk still needs an EOS."""
+    last_text = chunks[..., -2]
+    full = (last_text != eos) & (last_text != pad)
+    chunks[..., -1] = torch.where(full, torch.full_like(last_text, eos), chunks[..., -1])
+    empty = chunks[..., 1] == pad
+    chunks[..., 1] = torch.where(empty, torch.full_like(chunks[..., 1], eos), chunks[..., 1])
+    return chunks
+
+
+def glue(states: Tensor) -> Tensor:
+    """States [B, n, 77, C] of n chunks to [B, 75 n + 2, C]."""
+    batch, rows, _, width = states.shape
+    if rows == 1:
+        return states[:, 0]
+    inner = states[:, :, 1:-1].reshape(batch, rows * CHUNK, width)
+    return torch.cat([states[:, 0, :1], inner, states[:, -1, -1:]], dim=1)
+
+
+def hidden_states(encoder: nn.Module, ids: Tensor, skip: int, *, norm: bool) -> tuple[Tensor, Any]:
+    """(states [B, T, C] `skip` layers before the end, the encoder's whole output).
+
+    skip 1 is the last layer; norm puts the final layer norm behind it (SD1), SDXL has none.
+    """
+    output = encoder(ids, output_hidden_states=True, return_dict=True)
+    states = output.hidden_states[-skip]
+    return (final_norm(encoder)(states) if norm else states), output
+
+
+def final_norm(encoder: nn.Module) -> nn.Module:
+    """The encoder's last layer norm; transformers 5 dropped the inner `text_model`."""
+    inner: Any = getattr(encoder, "text_model", encoder)
+    norm: nn.Module = inner.final_layer_norm
+    return norm
+
+
+def pooled_at_eos(states: Tensor, ids: Tensor, eos: int) -> Tensor:
+    """The state [B, C] at the first EOS of each row of ids [B, T]."""
+    first = (ids == eos).int().argmax(dim=-1)
+    return states[torch.arange(len(states), device=states.device), first.to(states.device)]
