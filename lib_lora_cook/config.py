@@ -246,6 +246,24 @@ def settings_of(config: Any) -> Iterator[tuple[str, Field[Any], Any]]:
         yield item.name, item, getattr(config, item.name)
 
 
+def out_of_bounds(config: Any) -> list[str]:
+    """What of one group is outside the choices and bounds that its settings declare, a line each."""
+    wrong = []
+    for name, item, value in settings_of(config):
+        choices, low, high = (item.metadata[key] for key in ("choices", "low", "high"))
+        if choices and value not in choices:
+            wrong.append(f"{name} is {value!r}: choose one of {', '.join(choices)}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                continue
+            # "not >=" rather than "<", so that not-a-number is caught too
+            if low is not None and not number >= low:
+                wrong.append(f"{name} is {number}: give {low} or more")
+            elif high is not None and not number <= high:
+                wrong.append(f"{name} is {number}: give {high} or less")
+    return wrong
+
+
 def learning_rates(config: OptimizerConfig) -> tuple[float, float]:
     """(UNet, text encoder) learning rates; 0 means not trained."""
     unet = config.learning_rate if config.unet_lr is None else config.unet_lr

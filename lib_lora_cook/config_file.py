@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import toml
 
-from .config import GROUPS, SubsetConfig, TrainingConfig, settings_of
+from .config import GROUPS, SubsetConfig, TrainingConfig, out_of_bounds, settings_of
 from .errors import UserError
 
 VERSION = 1
@@ -67,7 +67,7 @@ def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list
         for index, subset in enumerate(subsets, 1)
     )
     config = TrainingConfig(subsets=read, **made)
-    return config, problems + list(wrong_values(config))
+    return config, problems + wrong_values(config)
 
 
 def _subset(
@@ -139,20 +139,10 @@ def _spoken(wanted: Any) -> str:
     return names[wanted]
 
 
-def wrong_values(config: TrainingConfig) -> Iterable[Problem]:
-    """Every value outside its bounds or choices."""
-    groups = [getattr(config, group) for group in GROUPS]
-    for group in [*groups, *config.subsets]:
-        for name, item, value in settings_of(group):
-            low, high = item.metadata["low"], item.metadata["high"]
-            for number in value if isinstance(value, tuple) else (value,):
-                if low is not None and number is not None and number < low:
-                    yield f"{name} is {number}, and must be {low} or more"
-                if high is not None and number is not None and number > high:
-                    yield f"{name} is {number}, and must be {high} or less"
-            choices = item.metadata["choices"]
-            if choices and value not in choices:
-                yield f"{name} is {value!r}, and must be one of {', '.join(choices)}"
+def wrong_values(config: TrainingConfig) -> list[Problem]:
+    """Every value of a run outside its bounds or choices."""
+    groups = [*(getattr(config, group) for group in GROUPS), *config.subsets]
+    return [problem for group in groups for problem in out_of_bounds(group)]
 
 
 def run_text(config: TrainingConfig) -> str:
