@@ -1,0 +1,206 @@
+"""What is to be done to a dataset, as values: the plan_*() read no disk and write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import ImageColor
+
+from ..errors import UserError
+from . import tags
+from .captions import caption_path, join_tags, split_tags
+from .edits import Edit, Flatten, format_of, writable
+from .images import ImageFile, Stamp
+
+Kind = Literal["caption", "move", "picture", "trash"]
+When = Literal["empty", "overwrite", "append", "prepend"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change to one file; captions and other sidecars of a picture go with it by themselves.
+
+    caption: `path` gets the text `after`. move: `path` becomes `to`. picture: `path` is opened,
+    edited and written to `to` in that name's format. trash: `path` leaves the dataset. `before` is
+    what the plan rests on, the old text of a caption or the stamp of a picture: where the disk has
+    come to differ, the change is refused. None: not known, not checked.
+    """
+
+    kind: Kind
+    path: Path
+    why: str
+    to: Path | None = None
+    before: Stamp | str | None = None
+    after: str = ""
+    edits: tuple[Edit, ...] = ()
+    copy: bool = False  # the source stays as well, as in a second crop of one picture
+
+    def as_json(self) -> dict[str, str | None]:
+        """The change as other programs are shown it; "to" is null for what goes to the trash."""
+        to = self.path if self.to is None and self.kind != "trash" else self.to
+        return {"path": str(self.path), "to": None if to is None else str(to), "why": self.why}
+
+
+def plan_convert(
+    images: Iterable[ImageFile],
+    to: str = "png",
+    leave: Collection[str] = ("JPEG", "MPO"),
+    taken: Iterable[Path] = (),
+) -> list[Change]:
+    """Pictures that are not in format `to` become so; the formats in `leave` stay as they are.
+
+    `taken` are further names not to use. UserError for a format that cannot be written.
+    """
+    images = list(images)
+    extension = "." + to.lower().lstrip(".")
+    wanted = format_of(extension)
+    if wanted is None:
+        raise UserError("Cannot write pictures of this kind", to, f"Choose from {writable()}.")
+    names = _Names(images, taken)
+    return [
+        _rewritten(image, extension, (), f"{image.format} to {wanted}", names)
+        for image in images
+        if image.format != wanted and image.format not in leave
+    ]
+
+
+def plan_flatten(
+    images: Iterable[ImageFile], background: str = "white", taken: Iterable[Path] = ()
+) -> list[Change]:
+    """Pictures whose file carries transparency become PNG without it; UserError for no colour."""
+    images = list(images)
+    names = _Names(images, taken)
+    try:
+        ImageColor.getrgb(background)
+    except ValueError as error:
+        raise UserError("No such colour", background, "Give a name or #rrggbb.") from error
+    edits = (Flatten(background),)
+    why = f"transparency onto {background}"
+    return [_rewritten(image, ".png", edits, why, names) for image in images if image.has_alpha]
+
+
+def plan_small(
+    images: Iterable[ImageFile], below: int, folder: str = "small", taken: Iterable[Path] = ()
+) -> list[Change]:
+    """Pictures with a side under `below` pixels are set aside into a folder of the dataset."""
+    names = _Names((), taken)
+    return [
+        Change(
+            "move",
+            image.path,
+            f"{image.width}x{image.height} is under {below}",
+            to=names.free(image.path.parent / folder / image.path.name),
+            before=image.stamp,
+        )
+        for image in images
+        if min(image.width, image.height) < below
+    ]
+
+
+def plan_trash(paths: Iterable[Path], why: str = "asked for") -> list[Change]:
+    """These files leave the dataset."""
+    return [Change("trash", Path(path), why) for path in paths]
+
+
+def plan_trigger(
+    images: Iterable[ImageFile], trigger: str, extension: str = ".txt"
+) -> list[Change]:
+    """The trigger stands first in every caption; a picture without one gets it."""
+    front = split_tags(trigger)
+    return _plan_captions(
+        images, lambda image, old: tags.add_trigger(old, front), "trigger first", extension
+    )
+
+
+def plan_append(
+    images: Iterable[ImageFile], new: list[str], extension: str = ".txt"
+) -> list[Change]:
+    """Every caption has these tags, the missing ones at its end."""
+    return _plan_captions(
+        images, lambda image, old: tags.append_tags(old, new), f"add {join_tags(new)}", extension
+    )
+
+
+def plan_prune(images: Iterable[ImageFile], unwanted: list[str]) -> list[Change]:
+    """No caption has these tags."""
+    return _plan_captions(
+        images,
+        lambda image, old: tags.remove_tags(old, unwanted),
+        f"without {join_tags(unwanted)}",
+    )
+
+
+def plan_tags(
+    images: Iterable[ImageFile],
+    captions: Mapping[Path, list[str]],
+    when: When = "empty",
+    extension: str = ".txt",
+) -> list[Change]:
+    """A tagger's tags by picture: into empty captions only, over, behind or before the old."""
+
+    def edit(image: ImageFile, old: list[str]) -> list[str]:
+        new = captions.get(image.path)
+        if new is None:
+            return old
+        if when == "append":
+            return tags.append_tags(old, new)
+        if when == "prepend":
+            return tags.add_trigger(old, new)
+        return new if when == "overwrite" or not old else old
+
+    return _plan_captions(images, edit, f"tags, {when}", extension)
+
+
+def _plan_captions(
+    images: Iterable[ImageFile],
+    edit: Callable[[ImageFile, list[str]], list[str]],
+    why: str,
+    extension: str = ".txt",
+) -> list[Change]:
+    changes: dict[Path, Change] = {}  # a.png and a.webp share a.txt
+    for image in images:
+        path = image.caption_path or caption_path(image.path, extension)
+        old = split_tags(image.caption)
+        new = edit(image, list(old))
+        if new != old and path not in changes:
+            changes[path] = Change(
+                "caption", path, why, path, before=image.caption, after=join_tags(new)
+            )
+    return list(changes.values())
+
+
+def _rewritten(
+    image: ImageFile, extension: str, edits: tuple[Edit, ...], why: str, names: _Names
+) -> Change:
+    to = image.path
+    if format_of(to.suffix) != format_of(extension):
+        to = names.free(to.with_suffix(extension))
+    return Change("picture", image.path, why, to, image.stamp, edits=edits)
+
+
+class _Names:
+    """Which names are in use, with a look at file systems that fold case."""
+
+    def __init__(self, images: Iterable[ImageFile], taken: Iterable[Path]) -> None:
+        paths = [image.path for image in images] + [Path(path) for path in taken]
+        self._paths = {self._key(path) for path in paths}
+        self._stems = {self._key(path.with_suffix("")) for path in paths}
+
+    @staticmethod
+    def _key(path: Path) -> str:
+        return str(path).casefold()
+
+    def free(self, path: Path) -> Path:
+        """This name, or with _2, _3 … the first that no picture has; it is in use from now on."""
+        wanted, number = path, 1
+        while self._key(wanted) in self._paths or (
+            number > 1 and self._key(wanted.with_suffix("")) in self._stems
+        ):
+            number += 1
+            wanted = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        self._paths.add(self._key(wanted))
+        self._stems.add(self._key(wanted.with_suffix("")))
+        return wanted

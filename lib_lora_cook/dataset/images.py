@@ -1,0 +1,156 @@
+"""A folder of pictures on disk as values, and one picture opened safely."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import UserError
+from . import captions, pixels
+
+IMAGE_EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jxl"}
+)
+OWN_FOLDER = ".lora_cook"  # journal and trash of a dataset, inside the dataset
+MAX_PIXELS = 2 * 89_478_485  # where Pillow sees a decompression bomb; hosts turn its guard off
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+Failure = tuple[Path, str]
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is still the one that was read: bytes and nanoseconds."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One picture of a subset as its header tells; width and height are those seen upright."""
+
+    path: Path
+    width: int
+    height: int
+    format: str = "PNG"
+    has_alpha: bool = False
+    caption_path: Path | None = None
+    caption: str = ""
+    stamp: Stamp | None = None
+
+
+def scan_subset(
+    folder: Path, failed: list[Failure] | None = None, caption_extension: str = ".txt"
+) -> list[ImageFile]:
+    """The pictures of a folder by name, without its subfolders; reads headers and captions only.
+
+    What cannot be read is appended to `failed` with the reason; without such a list the first one
+    raises UserError, so that nothing is ever left out silently. UserError also for a folder that is
+    missing or holds no picture.
+    """
+    names = _picture_names(Path(folder))
+    images: list[ImageFile] = []
+    for name in names:
+        try:
+            images.append(read_image_file(Path(folder) / name, caption_extension))
+        except UserError as error:
+            if failed is None:
+                raise
+            failed.append((Path(folder) / name, error.what))
+    return images
+
+
+def _picture_names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+    except NotADirectoryError as error:
+        raise UserError("This is no folder", folder, "Give the folder of the pictures.") from error
+    except OSError as error:
+        raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
+    pictures = sorted(name for name in names if is_picture_name(name))
+    if not pictures:
+        raise UserError("No pictures in this folder", folder, "Put PNG, JPEG or WebP files there.")
+    return pictures
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is taken for a picture; hidden ones are not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
+
+
+def read_image_file(path: Path, caption_extension: str = ".txt") -> ImageFile:
+    """One picture's header and caption; UserError if it cannot be read."""
+    with _opened(path) as image:
+        width, height = pixels.upright_size(image)
+        kind, alpha = image.format or "", pixels.has_alpha(image)
+    caption = captions.caption_path(path, caption_extension)
+    text = captions.read_caption(caption)
+    there = caption if text or caption.is_file() else None
+    return ImageFile(path, width, height, kind, alpha, there, text, stamp_of(path))
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Size and time of a file, None if it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def open_image(path: Path) -> Image.Image:
+    """The picture as a person sees it: upright, sRGB, 8 bit, RGB or RGBA, its first frame.
+
+    Raises UserError for anything that is no whole picture.
+    """
+    with _opened(path) as image:
+        try:
+            return pixels.as_seen(image)
+        except Exception as error:  # Pillow's decoders raise nearly anything on broken data
+            raise UserError(_reason(error), path, "Replace or remove this file.") from error
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture with its header read; the caller closes it."""
+    try:
+        image = Image.open(path)
+    except Exception as error:  # as above
+        raise UserError(_reason(error), path, "Replace or remove this file.") from error
+    if image.width * image.height > MAX_PIXELS:
+        image.close()
+        raise UserError(_reason(Image.DecompressionBombError()), path, "Make it smaller.")
+    return image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _BOMBS):
+        return f"This picture has more than {MAX_PIXELS // 10**6} million pixels"
+    if isinstance(error, FileNotFoundError):
+        return "This picture is not there"
+    if isinstance(error, UnidentifiedImageError):
+        return "Not a picture, or of a kind that Pillow cannot read here"
+    if isinstance(error, OSError) and error.strerror:
+        return f"Cannot read this picture ({error.strerror})"
+    return f"This picture is broken ({error or type(error).__name__})"
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal; OSError if it cannot be read."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def repeats_of_folder(name: str) -> int | None:
+    """How often kohya's folder name asks for its pictures: 3 for "3_name"; None if it does not."""
+    match = re.fullmatch(r"(\d+)_.*", name)
+    return int(match[1]) if match and int(match[1]) > 0 else None

@@ -1,0 +1,187 @@
+"""Changes -> steps: new contents are made and checked before anything in the dataset moves."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UserError
+from .captions import encode_caption, read_caption
+from .changes import Change
+from .edits import encode_picture
+from .images import OWN_FOLDER, Failure, Stamp, is_picture_name, open_image, stamp_of
+from .sidecars import Sidecars, is_cache
+from .steps import Place, Step, stage
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A change that is ready to be made."""
+
+    number: int
+    change: Change
+    name: str
+    steps: list[Step]
+
+    def check(self) -> None:
+        """Raise UserError if the disk is no longer what the plan rests on."""
+        path, before = self.change.path, self.change.before
+        if not os.path.lexists(path) and (self.change.kind != "caption" or before):
+            raise UserError("Not there any more", path)
+        if isinstance(before, str) and read_caption(path) != before:
+            raise UserError("Changed on disk since this was planned; look again", path)
+        if isinstance(before, Stamp) and stamp_of(path) != before:
+            raise UserError("Changed on disk since this was planned; look again", path)
+
+
+class Stager:
+    """Collects the group of changes that the journal makes next."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.group: list[Staged] = []
+        self._count = 0
+        self._files = 0
+        self._kept: set[str] = set()
+        self._touched: set[str] = set()
+        self._sidecars: dict[Path, Sidecars] = {}
+
+    def touches(self, change: Change) -> bool:
+        """Whether a change concerns files that the present group changes already."""
+        return not self._touched.isdisjoint(_stems(change))
+
+    def take_group(self) -> list[Staged]:
+        """The changes staged since the last call."""
+        group, self.group = self.group, []
+        self._touched = set()
+        self._sidecars = {}
+        return group
+
+    def add(self, change: Change, failed: list[Failure]) -> None:
+        """Stage one change, or name it with the reason."""
+        try:
+            name = self._name(change.path)
+            staged = Staged(self._count, change, name, [])
+            staged.check()
+            staged.steps.extend(self._steps(change, name))
+            for step in staged.steps:
+                self._refuse_overwriting(step)
+        except UserError as error:
+            failed.append((change.path, error.what))
+        except OSError as error:
+            failed.append((change.path, error.strerror or str(error)))
+        else:
+            self._count += 1
+            self._touched |= _stems(change)
+            self.group.append(staged)
+
+    def _steps(self, change: Change, name: str) -> list[Step]:
+        if change.kind == "caption":
+            return self._put(name, encode_caption(change.after), over=True)
+        if change.kind == "trash":
+            return [*self._followers(name, None, change), self._trash(name)]
+        to = self._name(change.to or change.path)
+        if change.kind == "move":
+            return [*self._folders(to), self._move(name, to), *self._followers(name, to, change)]
+        steps = self._folders(to) + self._put(to, _rendered(change, to), over=to == name)
+        if to != name and not change.copy:
+            steps.append(self._trash(name))
+        return steps + self._followers(name, to, change)
+
+    def _followers(self, name: str, to: str | None, change: Change) -> list[Step]:
+        """The steps that take a picture's sidecars along."""
+        folder, picture = os.path.split(name)
+        if not is_picture_name(picture):
+            return []
+        beside = self._beside(self.place.folder / folder)
+        steps: list[Step] = []
+        for sidecar in beside.of(picture):
+            old = _join(folder, sidecar)
+            stays = change.copy or beside.shared(picture)
+            if to is None or (change.edits and is_cache(sidecar)):
+                steps += [] if stays else [self._trash(old)]
+            else:
+                new_folder, new_picture = os.path.split(to)
+                new = _join(new_folder, beside.renamed(sidecar, picture, new_picture))
+                steps += [] if new == old else self._follow(old, new, stays)
+        return steps
+
+    def _follow(self, old: str, new: str, stays: bool) -> list[Step]:
+        if not stays:
+            return [self._move(old, new)]
+        source = self.place.folder / old
+        return [replace(self._staged(source.read_bytes(), source), name=new)]
+
+    def _beside(self, folder: Path) -> Sidecars:
+        if folder not in self._sidecars:
+            self._sidecars[folder] = Sidecars(folder)
+        return self._sidecars[folder]
+
+    def _put(self, name: str, data: bytes, over: bool) -> list[Step]:
+        step = replace(self._staged(data), name=name)
+        before = stamp_of(self.place.folder / name) if over else None
+        if before is None:
+            return [step]
+        return [replace(step, before=before, kept=self._keep(name))]
+
+    def _staged(self, data: bytes, times_of: Path | None = None) -> Step:
+        self._files += 1
+        return stage(self.place.trash, self._files, data, times_of)
+
+    def _trash(self, name: str) -> Step:
+        before = stamp_of(self.place.folder / name)
+        return Step("trash", name, before=before, kept=self._keep(name))
+
+    def _move(self, name: str, to: str) -> Step:
+        return Step("move", name, to=to, before=stamp_of(self.place.folder / name))
+
+    def _folders(self, to: str) -> list[Step]:
+        """A mkdir for each folder that is missing on the way to a name."""
+        parents = [parent.as_posix() for parent in reversed(Path(to).parents)]
+        missing = [name for name in parents if not (self.place.folder / name).is_dir()]
+        return [Step("mkdir", name) for name in missing]
+
+    def _keep(self, name: str) -> str:
+        """A name in the trash that no original of this operation has."""
+        kept, number = name, 1
+        while kept.casefold() in self._kept:
+            number += 1
+            kept = f"{name}~{number}"
+        self._kept.add(kept.casefold())
+        return kept
+
+    def _refuse_overwriting(self, step: Step) -> None:
+        new = step.to if step.op == "move" else step.name if step.op == "put" else ""
+        source = self.place.folder / step.name
+        target = self.place.folder / new
+        if not new or step.kept or not os.path.lexists(target):
+            return
+        if step.op == "put" or not os.path.samefile(source, target):
+            raise UserError(f"{new} is there already", target)
+
+    def _name(self, path: Path) -> str:
+        """The path inside the dataset, with slashes; UserError if it is not in there."""
+        try:
+            inside = Path(os.path.abspath(path)).relative_to(self.place.folder)
+        except ValueError as error:
+            raise UserError("Not in this dataset's folder", path) from error
+        if not inside.parts or inside.parts[0] == OWN_FOLDER:
+            raise UserError("This file is not part of the dataset", path)
+        return inside.as_posix()
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _rendered(change: Change, to: str) -> bytes:
+    image = open_image(change.path)
+    for edit in change.edits:
+        image = edit(image)
+    return encode_picture(image, os.path.splitext(to)[1])
+
+
+def _stems(change: Change) -> set[str]:
+    paths = [change.path] if change.to is None else [change.path, change.to]
+    return {os.path.splitext(path)[0].casefold() for path in paths}

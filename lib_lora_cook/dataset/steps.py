@@ -1,0 +1,196 @@
+"""The few things that happen to files, each safe to cut short and safe to undo twice.
+
+Names are relative to the dataset's folder, kept and staged files lie in the trash folder of the
+operation. `do` refuses to overwrite what it does not keep; `undo` finds out by itself how far `do`
+or an earlier `undo` has come, and never deletes a file that someone else has changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .images import Stamp, content_hash, stamp_of
+
+STAGED = ".new"
+
+
+@dataclass(frozen=True)
+class Step:
+    """put: staged file `new` becomes `name`, the original goes to `kept`, if there was one.
+
+    move: `name` becomes `to`. trash: `name` goes to `kept`. mkdir: folder `name` comes to be.
+    """
+
+    op: Literal["put", "move", "trash", "mkdir"]
+    name: str
+    to: str = ""
+    new: str = ""
+    kept: str = ""
+    before: Stamp | tuple[int, int] | None = None  # of the file as it was
+    after: Stamp | tuple[int, int] | None = None  # of the file that a put brought
+    sha256: str = ""  # of the same
+
+
+@dataclass(frozen=True)
+class Place:
+    """A dataset's folder and the trash folder of one operation in it."""
+
+    folder: Path
+    trash: Path
+
+    def do(self, step: Step) -> None:
+        """Make one step; OSError if it cannot be made, and then `undo` has nothing to lose."""
+        name = self.folder / step.name
+        if step.before is not None and stamp_of(name) != step.before:
+            raise FileNotFoundError(errno.ENOENT, "changed on disk in this moment", str(name))
+        if step.op == "mkdir":
+            name.mkdir(exist_ok=True)
+        elif step.op == "move":
+            _rename_free(name, self.folder / step.to)
+        elif step.op == "trash":
+            os.replace(name, self._kept(step))
+        elif step.kept:
+            _keep_copy(name, self._kept(step))
+            shutil.copymode(name, self.trash / step.new)
+            os.replace(self.trash / step.new, name)
+        else:
+            _rename_free(self.trash / step.new, name)
+
+    def undo(self, step: Step) -> str:
+        """Take one step back, however much of it was made; a line for the person, mostly ""."""
+        if step.op == "put":
+            return self._undo_put(step)
+        if step.op == "trash":
+            return self._back(self.trash / step.kept, step.name)
+        if step.op == "move":
+            if stamp_of(self.folder / step.name) == step.before:
+                return ""  # was never moved, or is back already
+            return self._back(self.folder / step.to, step.name)
+        with suppress(OSError):  # not empty: others use it
+            (self.folder / step.name).rmdir()
+        return ""
+
+    def _undo_put(self, step: Step) -> str:
+        name = self.folder / step.name
+        if not step.kept:
+            return self._take_away(step)
+        kept = self.trash / step.kept
+        if not os.path.lexists(kept):
+            return ""
+        if stamp_of(name) == step.before:  # cut short before the new file came
+            kept.unlink()
+            return ""
+        if self._is_ours(step):
+            os.replace(kept, name)
+            return ""
+        return self._back(kept, step.name)
+
+    def _take_away(self, step: Step) -> str:
+        """Remove a file that a put brought where nothing was; set it aside if it has changed."""
+        name = self.folder / step.name
+        if not os.path.lexists(name) or os.path.lexists(self.trash / step.new):
+            return ""
+        if self._is_ours(step):
+            name.unlink()
+            return ""
+        return self._set_aside(step.name)
+
+    def _back(self, source: Path, name: str) -> str:
+        """Put a file back under its name; another one that has taken the name is set aside."""
+        if not os.path.lexists(source):
+            return ""
+        target = self.folder / name
+        taken = os.path.lexists(target) and not _same(source, target)
+        message = self._set_aside(name) if taken else ""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+        return message
+
+    def _set_aside(self, name: str) -> str:
+        place = free_path(self.trash / "changed" / name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self.folder / name, place)
+        return f"{name} was changed by someone else; that version is kept as {place}"
+
+    def _is_ours(self, step: Step) -> bool:
+        name = self.folder / step.name
+        if stamp_of(name) == step.after:
+            return True
+        try:
+            return content_hash(name) == step.sha256
+        except OSError:
+            return False
+
+    def _kept(self, step: Step) -> Path:
+        kept = self.trash / step.kept
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        return kept
+
+
+def stage(trash: Path, number: int, data: bytes, times_of: Path | None = None) -> Step:
+    """Write a new file beside the dataset, safely on disk; a put step that lacks its name."""
+    new = trash / STAGED / str(number)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    with open(new, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if times_of is not None:
+        shutil.copystat(times_of, new)
+    digest = hashlib.sha256(data).hexdigest()
+    return Step("put", "", new=f"{STAGED}/{number}", after=stamp_of(new), sha256=digest)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where the system lets a folder be opened for that."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def free_path(path: Path) -> Path:
+    """This path, or with ~2, ~3 … the first that is not there."""
+    wanted, number = path, 1
+    while os.path.lexists(wanted):
+        number += 1
+        wanted = path.with_name(f"{path.name}~{number}")
+    return wanted
+
+
+def _keep_copy(name: Path, kept: Path) -> None:
+    """A second name for the file, or where the disk knows no links, a copy with its times."""
+    if name.is_symlink():
+        os.symlink(os.readlink(name), kept)
+        return
+    try:
+        os.link(name, kept)
+    except OSError:
+        shutil.copy2(name, kept)
+
+
+def _rename_free(source: Path, target: Path) -> None:
+    if os.path.lexists(target) and not _same(source, target):
+        raise FileExistsError(errno.EEXIST, "there is a file of this name already", str(target))
+    os.rename(source, target)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are one file, as a.PNG and a.png are where case is folded."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False

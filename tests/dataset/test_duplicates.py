@@ -1,0 +1,124 @@
+"""Copies are found whatever was done to them; another expression is not a copy."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates
+from lib_lora_cook.dataset.images import scan_subset
+from lib_lora_cook.dataset.journal import apply_changes
+from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
+from lib_lora_cook.demo.drawing import draw
+from lib_lora_cook.errors import UserError
+
+from .tree import save, write
+
+CHARACTERS = [random_character(random.Random(seed)) for seed in range(3)]
+
+
+def drawn(character: Character, seed: int = 0, transparent: bool = False) -> Image.Image:
+    return draw(character, 192, random.Random(seed), transparent=transparent)
+
+
+def names(groups: list[Group]) -> list[tuple[str, list[str]]]:
+    return [(group.kind, [image.path.name for image in group.files]) for group in groups]
+
+
+def scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
+    return lambda image: image.resize((round(192 * factor),) * 2, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    ("ending", "change", "options"),
+    [
+        (".jpg", lambda image: image, {"quality": 85}),
+        (".jpg", lambda image: image, {"quality": 40}),
+        (".webp", lambda image: image, {"quality": 60}),
+        (".png", scaled(0.5), {}),
+        (".jpg", scaled(0.75), {"quality": 60}),
+        (".png", ImageOps.mirror, {}),
+        (".jpg", lambda image: ImageOps.mirror(scaled(0.6)(image)), {"quality": 70}),
+    ],
+)
+def test_copies_are_found_and_the_original_is_kept(
+    tmp_path: Path, ending: str, change: Callable[[Image.Image], Image.Image], options: dict
+) -> None:
+    for number, character in enumerate(CHARACTERS):
+        save(tmp_path / f"{number}.png", drawn(character))
+        save(tmp_path / f"{number}_copy{ending}", change(drawn(character)), **options)
+    found = names(find_duplicates(scan_subset(tmp_path)))
+    assert sorted(found) == [("near", [f"{n}.png", f"{n}_copy{ending}"]) for n in range(3)]
+
+
+def test_a_larger_copy_is_kept_and_a_flattened_one_is_found(tmp_path: Path) -> None:
+    cut_out = drawn(CHARACTERS[0], transparent=True)
+    save(tmp_path / "a.png", cut_out)
+    white = Image.new("RGBA", cut_out.size, "white")
+    white.alpha_composite(cut_out)
+    save(tmp_path / "b.png", scaled(1.5)(white.convert("RGB")))
+    assert names(find_duplicates(scan_subset(tmp_path))) == [("near", ["b.png", "a.png"])]
+
+
+def test_expressions_and_accessories_of_one_drawing_are_not_copies(tmp_path: Path) -> None:
+    for number, character in enumerate(CHARACTERS):
+        for expression in EXPRESSIONS:
+            variant = replace(character, expression=expression)
+            save(tmp_path / f"{number}_{expression}.png", drawn(variant))
+            save(tmp_path / f"{number}_{expression}_turned.png", drawn(variant, seed=7))
+        for accessory in set(ACCESSORIES) - {character.accessory}:
+            worn = replace(character, accessory=accessory)
+            save(tmp_path / f"{number}_{accessory}.jpg", drawn(worn), quality=80)
+    assert names(find_duplicates(scan_subset(tmp_path))) == []
+
+
+def test_the_same_pixels_in_other_files_are_exact_copies(tmp_path: Path) -> None:
+    image = drawn(CHARACTERS[0])
+    save(tmp_path / "a.webp", image, lossless=True)
+    save(tmp_path / "b.png", image)
+    save(tmp_path / "c.png", image, compress_level=1)
+    write(tmp_path / "c.txt", "1girl")
+    assert names(find_duplicates(scan_subset(tmp_path))) == [
+        ("exact", ["c.png", "b.png", "a.webp"])
+    ]
+
+
+def test_plain_pictures_of_other_colours_are_not_copies(tmp_path: Path) -> None:
+    for colour in ("white", "black", "red", "navy"):
+        save(tmp_path / f"{colour}.png", Image.new("RGB", (64, 64), colour))
+    assert find_duplicates(scan_subset(tmp_path)) == []
+
+
+def test_groups_do_not_depend_on_the_order_and_applying_leaves_no_copies(tmp_path: Path) -> None:
+    for number, character in enumerate(CHARACTERS):
+        save(tmp_path / f"{number}.png", drawn(character))
+        save(tmp_path / f"{number}_a.jpg", drawn(character), quality=60)
+        save(tmp_path / f"{number}_b.png", drawn(character))
+    images = scan_subset(tmp_path)
+    groups = find_duplicates(images)
+    assert names(find_duplicates(reversed(images))) == names(groups)
+    apply_changes(tmp_path, plan_duplicates(groups))
+    left = scan_subset(tmp_path)
+    assert [image.path.name for image in left] == ["0.png", "1.png", "2.png"]
+    assert plan_duplicates(find_duplicates(left)) == []
+
+
+def test_a_broken_picture_is_named_and_the_rest_compared(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", drawn(CHARACTERS[0]))
+    save(tmp_path / "b.jpg", drawn(CHARACTERS[0]))
+    images = scan_subset(tmp_path)
+    data = (tmp_path / "b.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(data[: len(data) // 2])
+    failed: list[tuple[Path, str]] = []
+    assert find_duplicates(images, failed=failed) == []
+    assert failed[0][0].name == "b.jpg"
+    with pytest.raises(UserError, match="b.jpg"):
+        find_duplicates(images)
+
+
+def test_hardness_out_of_range_is_refused() -> None:
+    with pytest.raises(UserError, match="1 to 100: 0"):
+        find_duplicates([], hardness=0)
