@@ -6,6 +6,7 @@ the run file, the page and the command line are all built from them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -94,10 +95,12 @@ class BucketConfig:
 class NetworkConfig:
     """The adapters that are trained."""
 
-    network_type: str = setting("LoRA", "The kind of adapter", choices=("LoRA", "LoCon", "LoHa"))
+    network_type: str = setting(
+        "LoRA", "The kind of adapter", choices=("LoRA", "LoCon", "LoHa", "LoKr", "DoRA")
+    )
     network_dim: int = setting(16, "The rank of the adapters", low=1)
     network_alpha: float = setting(8.0, "Adapters are scaled by alpha / dim", low=0)
-    conv_dim: int | None = setting(None, "The rank for 3x3 convolutions (LoCon, LoHa)", low=1)
+    conv_dim: int | None = setting(None, "The rank for 3x3 convolutions (not LoRA)", low=1)
     conv_alpha: float | None = setting(None, "The alpha for 3x3 convolutions", low=0)
     network_dropout: float = setting(0.0, "Drop inner features at this rate", low=0, high=1)
     rank_dropout: float = setting(0.0, "Drop ranks at this rate", low=0, high=1)
@@ -127,7 +130,7 @@ class OptimizerConfig:
                  "polynomial"),
     )  # fmt: skip
     lr_warmup_steps: float = setting(
-        0, "Steps until the full learning rate; below 1: a share of all", low=0
+        0.0, "Steps until the full learning rate; below 1: a share of all", low=0
     )
     lr_scheduler_num_cycles: int = setting(1, "Restarts of cosine_with_restarts", low=1)
     lr_scheduler_power: float = setting(1.0, "Power of polynomial", low=0)
@@ -247,7 +250,7 @@ def settings_of(config: Any) -> Iterator[tuple[str, Field[Any], Any]]:
 
 
 def out_of_bounds(config: Any) -> list[str]:
-    """What of one group is outside the choices and bounds that its settings declare, a line each."""
+    """What of one group is outside the choices and bounds that its settings declare."""
     wrong = []
     for name, item, value in settings_of(config):
         choices, low, high = (item.metadata[key] for key in ("choices", "low", "high"))
@@ -256,10 +259,11 @@ def out_of_bounds(config: Any) -> list[str]:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, bool) or not isinstance(number, (int, float)):
                 continue
-            # "not >=" rather than "<", so that not-a-number is caught too
-            if low is not None and not number >= low:
+            if not math.isfinite(number):
+                wrong.append(f"{name} is {number}: give a number")
+            elif low is not None and number < low:
                 wrong.append(f"{name} is {number}: give {low} or more")
-            elif high is not None and not number <= high:
+            elif high is not None and number > high:
                 wrong.append(f"{name} is {number}: give {high} or less")
     return wrong
 
@@ -274,7 +278,7 @@ def learning_rates(config: OptimizerConfig) -> tuple[float, float]:
 def conv_rank(config: NetworkConfig) -> tuple[int, float]:
     """(dim, alpha) for 3x3 convolutions; dim 0 means they are not adapted.
 
-    LoRA has none; LoCon and LoHa fall back to the network's own dim and alpha, as LyCORIS does.
+    LoRA has none; the others fall back to the network's own dim and alpha, as LyCORIS does.
     """
     if config.network_type == "LoRA" and config.conv_dim is None:
         return 0, 0.0

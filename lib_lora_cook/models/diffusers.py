@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +14,12 @@ from ..config import ModelConfig
 from .names import text_layers, unet_layers
 from .text import final_norm, glue, hidden_states, pooled_at_eos, token_chunks
 from .trainable import SD1, SD2, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+
+CHECKPOINTING = (
+    "activation_checkpointing_enable", "gradient_checkpointing_enable",
+    "enable_gradient_checkpointing",
+)  # fmt: skip
+"""What switches it on: in transformers from 5.20 on, before that, and in diffusers."""
 
 
 class DiffusersModel:
@@ -82,13 +89,9 @@ class DiffusersModel:
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
         vae: Any = self.vae
-        kept = vae.dtype
-        vae.float()  # SDXL's own overflows in fp16; there and back again is exact
-        try:
+        with in_float32(self.vae, vae.dtype):
             posterior = vae.encode(pixels.to(vae.device)).latent_dist
             sample: Tensor = posterior.sample(generator=list(generators))
-        finally:
-            vae.to(kept)
         return sample * float(vae.config.scaling_factor)
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
@@ -116,8 +119,21 @@ class DiffusersModel:
         if checkpointing:
             for part in (self.unet, *self.encoders):
                 part.train()
-                enable = getattr(part, "gradient_checkpointing_enable", None)
-                (enable or part.enable_gradient_checkpointing)()
+                enable = next(getattr(part, it) for it in CHECKPOINTING if hasattr(part, it))
+                enable()
+
+
+@contextmanager
+def in_float32(module: nn.Module, kept: torch.dtype) -> Iterator[None]:
+    """SDXL's VAE overflows in fp16; to float32 and back again is exact."""
+    if kept == torch.float32:
+        yield
+        return
+    nn.Module.to(module, torch.float32)  # diffusers' own `to` warns
+    try:
+        yield
+    finally:
+        nn.Module.to(module, kept)
 
 
 def family_of(pipeline: Any) -> ModelFamily:

@@ -22,6 +22,9 @@ OUTER_LDM = {
     "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
     "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
 }  # fmt: skip
+RESNET_DIFFUSERS = {ldm: diffusers for diffusers, ldm in RESNET_LDM.items()}
+OUTER_DIFFUSERS = {ldm: diffusers for diffusers, ldm in OUTER_LDM.items()}
+MIDDLE_DIFFUSERS = {"0": "resnets.0", "1": "attentions.0", "2": "resnets.1"}
 TEXT_LAYER = re.compile(r"encoder\.layers\.\d+\.(self_attn\.(q|k|v|out)_proj|mlp\.fc[12])$")
 
 
@@ -65,6 +68,55 @@ def ldm_names(paths: list[str], layers_per_block: int = 2) -> dict[str, str]:
         slot = "2" if tuple(path.split(".")[:2]) in attended else "1"
         names[path] = ldm_name(path, layers_per_block).replace("UP", slot)
     return names
+
+
+def diffusers_name(path: str, layers_per_block: int = 2) -> str:
+    """The diffusers path of a layer's LDM path: the inverse of `ldm_name`."""
+    if path in OUTER_DIFFUSERS:
+        return OUTER_DIFFUSERS[path]
+    side, *rest = path.split(".")
+    if side == "middle_block":
+        slot, *inner = rest
+        return ".".join(["mid_block", MIDDLE_DIFFUSERS[slot], *_diffusers_inner(inner)[1]])
+    number, _, *inner = rest
+    kind, spelt = _diffusers_inner(inner)
+    flat = int(number) - (side == "input_blocks")
+    block, index = divmod(flat, layers_per_block + 1)
+    place = index if kind in ("resnets", "attentions") else 0
+    blocks = "down_blocks" if side == "input_blocks" else "up_blocks"
+    return ".".join([blocks, str(block), kind, str(place), *spelt])
+
+
+def _diffusers_inner(inner: list[str]) -> tuple[str, list[str]]:
+    """(what a part of a block is, the rest of its path) as diffusers calls them."""
+    start = ".".join(inner[:2])
+    if start in RESNET_DIFFUSERS:
+        return "resnets", [RESNET_DIFFUSERS[start], *inner[2:]]
+    if inner[0] in RESNET_DIFFUSERS:
+        return "resnets", [RESNET_DIFFUSERS[inner[0]], *inner[1:]]
+    if inner[0] in ("op", "conv"):
+        return {"op": "downsamplers", "conv": "upsamplers"}[inner[0]], ["conv"]
+    return "attentions", inner
+
+
+def ldm_layers_per_block(paths: list[str]) -> int:
+    """How many resnets a block of an LDM UNet has, by where its first downsampler stands."""
+    found = [int(p.split(".")[1]) for p in paths if re.fullmatch(r"input_blocks\.\d+\.0\.op", p)]
+    last = max((int(p.split(".")[1]) for p in paths if p.startswith("input_blocks.")), default=0)
+    return min(found) - 1 if found else last
+
+
+def ldm_unet_layers(modules: dict[str, nn.Module], family: ModelFamily) -> list[Layer]:
+    """Adaptable layers of an LDM UNet, given by path, under kohya's names."""
+    depth = ldm_layers_per_block(list(modules))
+    named = [(path, diffusers_name(path, depth)) for path in modules]
+    return [
+        Layer(
+            "lora_unet_" + (path if family.name == "sdxl" else spelt).replace(".", "_"),
+            modules[path], "unet", unet_place(spelt),
+        )
+        for path, spelt in named
+    ]  # fmt: skip
 
 
 def unet_layers(unet: nn.Module, family: ModelFamily, layers_per_block: int = 2) -> list[Layer]:

@@ -9,12 +9,22 @@ from typing import Any
 import torch
 from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
+from lycoris.modules.lokr import LokrModule
 from torch import Tensor, nn
 
 from ..config import NetworkConfig
 from .targets import Target
 
 Forward = Callable[..., Tensor]
+KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "LoRA": (LoConModule, {"bypass_mode": True}),
+    "LoCon": (LoConModule, {"bypass_mode": True}),
+    "LoHa": (LohaModule, {"bypass_mode": False}),
+    "LoKr": (LokrModule, {"bypass_mode": False}),
+    # AUTOMATIC1111 knows only the first form of DoRA, with norms along the inputs
+    "DoRA": (LoConModule, {"bypass_mode": False, "weight_decompose": True, "wd_on_out": False}),
+}
+"""LyCORIS' module and options of each kind of adapter."""
 
 
 class Network(nn.Module):
@@ -77,10 +87,16 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def limit_norms(self, longest: float) -> None:
-        """Shrink adapters whose weight norm exceeds `longest` (kohya's scale_weight_norms)."""
-        adapter: Any
+        """Shrink adapters whose weight norm exceeds `longest` (kohya's scale_weight_norms).
+
+        LyCORIS' own keeps the shrinking beside the weights until they are saved, so that a resumed
+        run would go on from other weights than one that was never stopped.
+        """
         for adapter in self.adapters.values():
-            adapter.apply_max_norm(longest)
+            weights = list(adapter.parameters())
+            ratio = (longest / delta_weight(adapter).norm()).clamp(max=1.0)
+            for weight in weights:
+                weight.mul_(ratio ** (1 / len(weights)))
 
 
 def make_network(targets: Iterable[Target], config: NetworkConfig) -> Network:
@@ -94,18 +110,25 @@ def make_adapter(target: Target, config: NetworkConfig) -> nn.Module:
     LoRA and LoCon add up(down(x)) * alpha / dim to the layer's output (LyCORIS calls this the
     bypass; rebuilding the weight instead takes 4 to 20 times the time of a step).
     """
-    kind: dict[str, Any] = {
-        "LoRA": (LoConModule, {"bypass_mode": True}),
-        "LoCon": (LoConModule, {"bypass_mode": True}),
-        "LoHa": (LohaModule, {"bypass_mode": False}),
-    }
-    make, options = kind[config.network_type]
+    make, options = KINDS[config.network_type]
     adapter: nn.Module = make(
         target.name, target.module, 1.0, target.dim, target.alpha,
         config.network_dropout, config.rank_dropout, config.module_dropout, **options,
     )  # fmt: skip
     weight: Any = target.module.weight
     return adapter.to(device=weight.device, dtype=torch.float32)
+
+
+def delta_weight(adapter: Any) -> Tensor:
+    """What an adapter adds to its layer's weight at strength 1, without any dropout."""
+    mode = adapter.training
+    adapter.eval()
+    try:
+        if isinstance(adapter, LohaModule):  # Its weight comes with alpha / dim in it.
+            return adapter.get_weight(adapter.shape)
+        return adapter.make_weight() * adapter.scale
+    finally:
+        adapter.train(mode)
 
 
 @contextmanager

@@ -31,6 +31,10 @@ class AdaptableLayer(Protocol):
         """`text`, `attention`, `resnet` or `outer`."""
 
 
+KOHYAS_OWN = ("LoRA", "LoCon")
+"""The kinds that sd-scripts' own networks.lora makes; the others come by LyCORIS' preset full."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One layer and the rank and alpha of its adapter."""
@@ -56,12 +60,13 @@ def _rank(layer: AdaptableLayer, network: NetworkConfig) -> tuple[int, float]:
     """(dim, alpha) of one layer, as sd-scripts `networks/lora.py` and LyCORIS' preset full.
 
     LoRA adapts text encoders and whole attention blocks; with a conv rank also the resnets and
-    their resamplers; LoHa the layers outside the blocks too.
+    their resamplers; LyCORIS' kinds the layers outside the blocks too.
     """
     conv_dim, conv_alpha = conv_rank(network)
     if layer.place == "resnet" and not conv_dim:
         return 0, 0.0
-    if layer.place == "outer" and not (network.network_type == "LoHa" and _fits_lycoris(layer)):
+    by_lycoris = network.network_type not in KOHYAS_OWN and _fits_lycoris(layer)
+    if layer.place == "outer" and not by_lycoris:
         return 0, 0.0
     kernel = getattr(layer.module, "kernel_size", (1, 1))
     if tuple(kernel) != (1, 1):

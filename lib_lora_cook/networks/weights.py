@@ -11,18 +11,18 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from lycoris.modules import get_module
+from lycoris.modules.locon import LoConModule
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..config import NetworkConfig
 from ..errors import UserError
-from .attach import Network, make_network
+from .attach import KINDS, Network
 from .targets import AdaptableLayer, Target
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "float": torch.float32}
 LEGACY_START, LEGACY_END = 0x100000, 0x110000
-RANKED = {"lora_down.weight": 0, "hada_w1_b": 0}
-"""The tensor whose first side is the rank, by kind of adapter."""
+ADAPTERS = {kind for kind, _ in KINDS.values()}
 
 
 def save_network(
@@ -90,30 +90,68 @@ def network_of_file(path: Path, layers: Iterable[AdaptableLayer]) -> Network:
 def network_of_tensors(
     tensors: dict[str, Tensor], layers: Iterable[AdaptableLayer], where: str
 ) -> Network:
-    """A network with the weights, ranks and alphas of LoRA tensors under kohya's keys."""
-    ranks = {}
-    for key, value in tensors.items():
-        name, _, kind = key.partition(".")
-        if kind in RANKED:
-            alpha = tensors.get(f"{name}.alpha", torch.tensor(float(value.shape[0])))
-            ranks[name] = (value.shape[RANKED[kind]], float(alpha))
+    """A network with the kinds, weights, ranks and alphas of LoRA tensors under kohya's keys."""
+    kinds = {name: get_module(tensors, name) for name in {key.split(".")[0] for key in tensors}}
+    known = {name: kind for name, kind in kinds.items() if kind[0] in ADAPTERS}
+    if not known:
+        names = ", ".join(KINDS)
+        raise UserError(f"There is no {names} in this file", where, "Choose another.")
     by_name = {layer.name: layer for layer in layers}
-    strangers = sorted(ranks.keys() - by_name.keys())
-    if strangers or not ranks:
-        what = f"{len(strangers)} of its {len(ranks)} modules are not in this model"
-        example = f", such as {strangers[0]}" if strangers else ""
-        raise UserError(what + example, where, "Choose a LoRA of the model's own family.")
-    targets = [
-        Target(name, by_name[name].module, by_name[name].part, *ranks[name])
-        for name in by_name
-        if name in ranks
-    ]
-    loha = any(key.endswith("hada_w1_b") for key in tensors)
-    network = make_network(targets, NetworkConfig(network_type="LoHa" if loha else "LoCon"))
-    for target in targets:
-        tensors.setdefault(f"{target.name}.alpha", torch.tensor(float(target.dim)))
-    network.load_tensors(tensors)
-    return network
+    if strangers := sorted(kinds.keys() - by_name.keys()):
+        what = f"{len(strangers)} of its {len(kinds)} modules are not in this model"
+        raise UserError(
+            f"{what}, such as {strangers[0]}", where, "Choose a LoRA of the model's own family."
+        )
+    if half := sorted(kinds.keys() - known.keys()):
+        raise UserError(
+            f"Its tensors do not fit this model ({half[0]} is not whole, or of another kind)",
+            where, "Fetch the file again, or choose another.",
+        )  # fmt: skip
+    try:
+        return Network(
+            _adapter_of_tensors(by_name[name], tensors) for name in by_name if name in known
+        )
+    except (RuntimeError, TypeError, AttributeError) as error:  # Other shapes, or tensors missing.
+        why = " ".join(str(error).split(":", 1)[-1].split())[:160]
+        raise UserError(
+            f"Its tensors do not fit this model ({why})", where,
+            "Choose a LoRA of the model's own family.",
+        ) from None  # fmt: skip
+
+
+def _adapter_of_tensors(
+    layer: AdaptableLayer, tensors: dict[str, Tensor]
+) -> tuple[Target, nn.Module]:
+    """The adapter that a file holds for one layer, in fp32 on the layer's device."""
+    kind, _ = get_module(tensors, layer.name)
+    start = f"{layer.name}."
+    own = {key.removeprefix(start): it for key, it in tensors.items() if key.startswith(start)}
+    rank = own.get("lora_down.weight", own.get("hada_w1_b"))
+    if rank is not None:  # without an alpha it is the rank
+        own.setdefault("alpha", torch.tensor(float(rank.shape[0])))
+    if "dora_scale" in own and kind is LoConModule:
+        adapter = _dora(layer, own)
+    else:
+        full = {start + key: value for key, value in own.items()}
+        with torch.no_grad():
+            adapter = kind.make_module_from_state_dict(
+                layer.name, layer.module, *kind.extract_state_dict(full, layer.name)
+            )
+        adapter.bypass_mode = kind is LoConModule
+    weight: Any = layer.module.weight
+    adapter.to(device=weight.device, dtype=torch.float32)
+    alpha = float(adapter.alpha)
+    return Target(layer.name, layer.module, layer.part, adapter.lora_dim, alpha), adapter
+
+
+def _dora(layer: AdaptableLayer, own: dict[str, Tensor]) -> Any:
+    """DoRA by either form of its norms: [1, in] of old, [out, 1] of LyCORIS 4."""
+    adapter = LoConModule(
+        layer.name, layer.module, 1.0, own["lora_down.weight"].shape[0], float(own["alpha"]),
+        weight_decompose=True, wd_on_out=own["dora_scale"].shape[0] != 1, bypass_mode=False,
+    )  # fmt: skip
+    adapter.load_state_dict(own)
+    return adapter
 
 
 def as_text(metadata: dict[str, Any]) -> dict[str, str]:

@@ -18,7 +18,11 @@ from ..config import TrainingConfig, conv_rank, learning_rates
 from ..models.trainable import TrainableModel
 from .pictures import Picture, tag_frequency
 
-MODULES = {"LoRA": "networks.lora", "LoCon": "networks.lora", "LoHa": "lycoris.kohya"}
+MODULES = {"LoRA": "networks.lora", "LoCon": "networks.lora"}
+"""By network_type; the others are lycoris.kohya's."""
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "LoHa": {"algo": "loha"}, "LoKr": {"algo": "lokr"}, "DoRA": {"algo": "locon", "dora_wd": True},
+}  # fmt: skip
 AS_SET = (
     "gradient_checkpointing", "gradient_accumulation_steps", "mixed_precision", "seed",
     "max_grad_norm", "lr_scheduler", "network_dim", "network_alpha", "network_dropout",
@@ -70,7 +74,7 @@ def run_metadata(
         "ss_num_reg_images": _count(pictures, reg=True),
         "ss_num_batches_per_epoch": facts.batches_per_epoch, "ss_num_epochs": facts.epochs,
         "ss_max_train_steps": facts.steps, "ss_lr_warmup_steps": facts.warmup_steps,
-        "ss_network_module": MODULES[config.network.network_type],
+        "ss_network_module": MODULES.get(config.network.network_type, "lycoris.kohya"),
         "ss_network_args": network_args(config), "ss_optimizer": optimizer_text(config),
         "ss_v2": model.family.name == "sd2", "ss_base_model_version": version,
         "ss_cache_latents": True, "ss_training_comment": config.save.training_comment,
@@ -92,8 +96,11 @@ def file_metadata(
     """What differs from file to file; `place` is (epoch, step), `now` local time."""
     epoch, step = place
     width, height = config.bucket.resolution
+    architecture = model.family.architecture
+    if model.v_prediction:
+        architecture = architecture.replace("v2-512", "v2-768-v")
     spec: dict[str, Any] = {
-        "sai_model_spec": "1.0.1", "architecture": model.family.architecture,
+        "sai_model_spec": "1.0.1", "architecture": architecture,
         "implementation": model.family.implementation, "title": title,
         "date": now.isoformat(timespec="seconds"), "resolution": f"{width}x{height}",
         "prediction_type": "v" if model.v_prediction else "epsilon",
@@ -170,8 +177,7 @@ def network_args(config: TrainingConfig) -> dict[str, str]:
     dim, alpha = conv_rank(network)
     if dim:
         values |= {"conv_dim": dim, "conv_alpha": alpha}
-    if network.network_type == "LoHa":
-        values["algo"] = "loha"
+    values |= ALGORITHMS.get(network.network_type, {})
     for name in ("rank_dropout", "module_dropout"):
         if getattr(network, name):
             values[name] = getattr(network, name)

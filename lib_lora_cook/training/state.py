@@ -14,6 +14,11 @@ from ..errors import UserError
 from ..networks.attach import Network
 from ..networks.weights import write_atomically
 
+BROKEN = (
+    OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch.load raises over a file that is no saved state, or half of one."""
+
 
 @dataclass
 class Loop:
@@ -51,11 +56,12 @@ def load_loop(loop: Loop, path: Path, fingerprint: str) -> None:
     """Take a loop up where it was saved; UserError where the file is another run's or broken."""
     try:
         state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        belongs_to = state["fingerprint"]
+    except BROKEN as error:
         raise UserError(
             f"The saved state cannot be read ({error})", str(path), "Start the run afresh."
         ) from None
-    if state["fingerprint"] != fingerprint:
+    if belongs_to != fingerprint:
         raise UserError(
             "The saved state belongs to a run with other settings", str(path),
             "Put the settings back, or start afresh under another output_name.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -137,13 +138,16 @@ def optimizer_step(trainer: Trainer, batches: Sequence[Batch]) -> float:
     """One step over the accumulated batches; returns their mean loss."""
     loop, config = trainer.loop, trainer.config
     set_learning_rates(loop.optimizer, trainer.factor(loop.step))
-    total = accumulate(trainer, batches)
-    if not _is_finite(loop, total):
-        return total
-    loop.scaler.unscale_(loop.optimizer)
-    if config.optimizer.max_grad_norm:
+    total = norm = accumulate(trainer, batches)
+    if math.isfinite(total):
+        loop.scaler.unscale_(loop.optimizer)
         parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, config.optimizer.max_grad_norm)
+        longest = config.optimizer.max_grad_norm or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, longest))
+    if loop.scaler.is_enabled() and math.isfinite(total):
+        norm = 0.0  # fp16's scaler itself leaves out steps whose gradients are not finite.
+    if not _is_finite(loop, norm):
+        return total
     loop.scaler.step(loop.optimizer)
     loop.scaler.update()
     if config.network.scale_weight_norms:
@@ -267,15 +271,16 @@ def fixed_seed(key: str, device: torch.device) -> Iterator[tuple[torch.Generator
         yield torch.Generator(device).manual_seed(rng.getrandbits(63)), rng
 
 
-def _is_finite(loop: Loop, loss: float) -> bool:
-    """Count steps whose loss is not finite; UserError after too many in a row."""
-    if torch.isfinite(torch.tensor(loss)):
+def _is_finite(loop: Loop, value: float) -> bool:
+    """Count steps whose loss or gradient is not finite; UserError after too many in a row."""
+    if math.isfinite(value):
         loop.refused = 0
         return True
     loop.refused += 1
     if loop.refused >= PATIENCE:
         raise UserError(
-            f"The loss was not a number for {PATIENCE} steps in a row", f"step {loop.step}",
+            f"The loss or its gradient was no number for {PATIENCE} steps in a row",
+            f"step {loop.step}",
             "Lower the learning rate, or train in bf16 or fp32 instead of fp16.",
         )  # fmt: skip
     return False

@@ -41,7 +41,9 @@ def store_of(pictures: list[Picture]) -> LatentStore:
     return store
 
 
-def batches_of(pictures: list[Picture], size: int = 2, seed: int = 0, prior: float = 1.0) -> Batches:
+def batches_of(
+    pictures: list[Picture], size: int = 2, seed: int = 0, prior: float = 1.0
+) -> Batches:
     return Batches(pictures, store_of(pictures), size, seed, prior)
 
 
@@ -54,7 +56,8 @@ def test_an_epoch_holds_every_picture_num_repeats_times(
     shapes: list[tuple[tuple[int, int], int]], size: int, epoch: int, seed: int
 ) -> None:
     pictures = [
-        picture(f"{index}.png", it, num_repeats=repeats) for index, (it, repeats) in enumerate(shapes)
+        picture(f"{index}.png", size, num_repeats=repeats)
+        for index, (size, repeats) in enumerate(shapes)
     ]
     batches = batches_of(pictures, size, seed)
     made = list(batches.epoch(epoch))

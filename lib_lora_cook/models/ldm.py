@@ -1,0 +1,208 @@
+"""Drives a live LDM-named model: AUTOMATIC1111 and Forge lend one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..config import ModelConfig
+from ..errors import UserError
+from .ldm_layers import unet_layers
+from .ldm_text import TextEncoder
+from .text import glue, token_chunks
+from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+
+HALF = (torch.float16, torch.bfloat16)
+RECOMPUTED = {"BasicTransformerBlock", "ResBlock", "CLIPEncoderLayer", "ResidualAttentionBlock"}
+"""Classes whose forward is run again in the backward pass when checkpointing is on."""
+ATTENTION = ("CrossAttention", "MemoryEfficientCrossAttention")
+
+
+@dataclass(frozen=True)
+class LdmParts:
+    """All that a host lends of its live model."""
+
+    family: ModelFamily
+    unet: nn.Module
+    call_unet: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+    """(noisy [B, 4, h, w], timesteps [B], states [B, T, C], vector [B, V] or None) -> output."""
+    encoders: tuple[TextEncoder, ...]
+    vae: nn.Module
+    moments: Callable[[Tensor], Tensor]
+    """Pixels [B, 3, H, W] in -1..1 -> mean and log variance [B, 8, h, w]."""
+    latent_scale: float
+    alphas_cumprod: Tensor
+    v_prediction: bool
+    device: torch.device
+    dtype: torch.dtype
+    """What the UNet computes in."""
+    vae_dtype: torch.dtype
+    checkpoint: str
+    checkpoint_hash: str
+    still_there: Callable[[], None]
+    """Raises UserError once the host has changed or moved the model."""
+    rest: Callable[[], None] = lambda: None
+    """Called where no gradient is on its way: the host may use its model in between."""
+    must_recompute: bool = False
+    """Whether the host casts weights at each call, so that a step would keep a copy of each."""
+
+
+class LdmModel:
+    """A TrainableModel over a host's own modules; `with` takes off what it put on them."""
+
+    def __init__(self, parts: LdmParts, config: ModelConfig) -> None:
+        self.parts, self.config = parts, config
+        self.family, self.device, self.dtype = parts.family, parts.device, parts.dtype
+        self.checkpoint, self.checkpoint_hash = parts.checkpoint, parts.checkpoint_hash
+        self.alphas_cumprod = parts.alphas_cumprod.detach().float().clone()
+        self.v_prediction = config.v_parameterization or parts.v_prediction
+        self._shadowed: list[tuple[nn.Module, Any]] = []
+
+    def __enter__(self) -> LdmModel:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+    def layers(self) -> list[Layer]:
+        """Every layer that can be adapted, text encoders first."""
+        named = [layer for encoder in self.parts.encoders for layer in encoder.layers()]
+        return named + unet_layers(self.parts.unet, self.family)
+
+    def encode_text(
+        self, captions: Sequence[str], sizes: Sequence[PictureSize] | None = None
+    ) -> Conditioning:
+        """Captions [B] to conditioning; SDXL needs the pictures' sizes too."""
+        self.parts.rest()
+        sdxl, glued, pooled = self.family is SDXL, [], None
+        skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
+        for encoder in self.parts.encoders:
+            chunks = token_chunks(encoder.tokenizer, captions, self.config.max_token_length)
+            flat = chunks.flatten(0, 1).to(self.device)
+            with self._computing():
+                states, pooled = encoder.encode(flat, 2 if sdxl else skip, not sdxl)
+            glued.append(glue(states.unflatten(0, chunks.shape[:2])))
+        if not sdxl or pooled is None:
+            return Conditioning(glued[0])
+        ids = [[*size.original, *size.crop, *size.target] for size in sizes or ()]
+        size_ids = torch.tensor(ids, dtype=torch.float32, device=self.device)
+        return Conditioning(torch.cat(glued, -1), pooled[:: chunks.shape[1]], size_ids)
+
+    @torch.no_grad()
+    def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
+        self.parts.still_there()
+        moments = self.parts.moments(pixels.to(self.device, self.parts.vae_dtype)).float()
+        mean, log_variance = moments.chunk(2, dim=1)
+        shape = (1, *mean.shape[1:])
+        noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
+        deviation = torch.exp(0.5 * log_variance.clamp(-30.0, 20.0))
+        return (mean + deviation * noise.to(mean.device)) * self.parts.latent_scale
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """The UNet's output for noisy latents at timesteps [B]."""
+        if not conditioning.hidden.requires_grad:
+            self.parts.rest()
+        self.parts.still_there()
+        vector = None
+        if conditioning.pooled is not None and conditioning.size_ids is not None:
+            sizes = size_embedding(conditioning.size_ids)
+            vector = torch.cat([conditioning.pooled, sizes.to(conditioning.pooled)], -1)
+            vector = vector.to(self.dtype)
+        states = conditioning.hidden.to(self.dtype)
+        with self._computing():
+            return self.parts.call_unet(noisy.to(self.dtype), timesteps, states, vector)
+
+    def _computing(self) -> AbstractContextManager[object]:
+        """Autocast where the host's weights are halves and the run asks for none: ours are fp32."""
+        if self.dtype not in HALF or torch.is_autocast_enabled():
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def vae_fingerprint(self) -> str:
+        """sha256 over the shapes and a few values of every VAE weight."""
+        digest = hashlib.sha256()
+        for name, weight in self.parts.vae.state_dict().items():
+            digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+            digest.update(weight.flatten()[:64].float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def train(self, checkpointing: bool) -> None:
+        """Freeze every weight; checkpointing recomputes the blocks in the backward pass."""
+        trained = [self.parts.unet, *(encoder.module for encoder in self.parts.encoders)]
+        for part in (*trained, self.parts.vae):
+            part.requires_grad_(False)
+        check_attention(self.parts.unet, self.device, self.dtype)
+        if checkpointing or self.parts.must_recompute:
+            for part in trained:
+                self._recompute(part)
+
+    def _recompute(self, part: nn.Module) -> None:
+        for module in part.modules():
+            if type(module).__name__ in RECOMPUTED:
+                self._shadowed.append((module, module.__dict__.get("forward")))
+                module.forward = partial(checkpoint, module.forward, use_reentrant=False)
+
+    def release(self) -> None:
+        """Take off all that was put on the host's modules; a network has to be off already."""
+        for module, before in reversed(self._shadowed):
+            del module.forward
+            if before is not None:
+                module.forward = before
+        self._shadowed.clear()
+        for encoder in self.parts.encoders:
+            while encoder.splits:
+                encoder.splits.pop().release()
+
+
+def size_embedding(ids: Tensor, width: int = 256, longest: float = 10000.0) -> Tensor:
+    """Numbers [B, 6] to [B, 6 * width]: of each the cosines, then the sines (sgm's Timestep)."""
+    steps = torch.arange(width // 2, dtype=torch.float32, device=ids.device)
+    frequencies = torch.exp(-math.log(longest) * steps / (width // 2))
+    angles = ids.float()[..., None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], -1).flatten(-2)
+
+
+@torch.enable_grad()
+def check_attention(unet: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    """UserError where the attention kernel in use gives no gradient."""
+    attentions: list[Any] = [it for it in unet.modules() if type(it).__name__ in ATTENTION]
+    own = [it for it in attentions if it.to_k.in_features == it.to_q.in_features]
+    for attention in own[:1]:
+        width = attention.to_q.in_features
+        states = torch.linspace(-1, 1, 4 * width, device=device).view(1, 4, width).to(dtype)
+        why = _gradient_problem(attention, states.requires_grad_())
+        if why:
+            raise UserError(
+                f"The attention kernel in use gives no gradient ({why})", type(attention).__name__,
+                "Choose another cross attention optimization in the WebUI's settings.",
+            )  # fmt: skip
+
+
+def _gradient_problem(attention: nn.Module, states: Tensor) -> str:
+    """Why no gradient comes back from an attention layer, or nothing."""
+    seen: dict[str, Tensor] = {}
+
+    def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        seen["queries"] = output = output.detach().requires_grad_()
+        return output
+
+    query: Any = attention.to_q
+    hook = query.register_forward_hook(keep)
+    try:
+        attention(states).float().square().sum().backward()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).strip().splitlines()[0] if str(error).strip() else "it fails"
+    finally:
+        hook.remove()
+    gradient = seen["queries"].grad if "queries" in seen else None
+    return "" if gradient is not None and gradient.abs().sum() > 0 else "its queries get none"
