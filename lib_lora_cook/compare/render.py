@@ -1,0 +1,123 @@
+"""Cells and a host to pictures, and pictures to one labelled sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from ..config import ModelConfig, SweepConfig
+from ..hosts.base import GenerateRequest, Host, Wardrobe
+from ..jobs import Job
+from .grid import Cell, sweep_cells
+
+MARGIN, SIDE = 8, 128
+"""Pixels around a picture, and the side below which pictures are drawn enlarged."""
+INK, PAPER, MARK = (32, 32, 36), (255, 255, 255), (222, 60, 75)
+
+
+@dataclass
+class Sheet:
+    """Labelled rows of pictures: one row a LoRA, one column a weight and prompt."""
+
+    rows: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    pictures: dict[tuple[int, int], Image.Image] = field(default_factory=dict)
+    notes: dict[tuple[int, int], str] = field(default_factory=dict)
+    marked: tuple[int, int] | None = None
+    title: str = ""
+
+
+def render_cells(
+    config: SweepConfig, model: ModelConfig, host: Host, job: Job
+) -> Iterator[tuple[Cell, list[Image.Image]]]:
+    """Each cell with its pictures as they are done; the LoRAs are swapped in place."""
+    cells = sweep_cells(config)
+    loras = list(dict.fromkeys(cell.lora for cell in cells if cell.lora))
+    done = 0
+    with host.open_wardrobe(loras, model) as wardrobe:
+        for (_, _), group in groupby(cells, key=lambda cell: (cell.lora, cell.weight)):
+            for cell in group:
+                job.check()
+                yield cell, draw_cell(cell, config, host, wardrobe)
+                done += 1
+                job.report(done, len(cells), "drawing the sheet")
+
+
+def draw_cell(cell: Cell, config: SweepConfig, host: Host, wardrobe: Wardrobe) -> list[Image.Image]:
+    """The pictures of one cell, one a seed."""
+    wardrobe.wear(cell.lora, cell.weight)
+    request = GenerateRequest(
+        (cell.prompt,) * len(cell.seeds), cell.seeds, config.negative_prompt, config.steps,
+        config.cfg_scale, config.width, config.height,
+    )  # fmt: skip
+    return host.generate(request)
+
+
+def mosaic(pictures: Sequence[Image.Image]) -> Image.Image:
+    """The pictures of one cell in a square; small ones enlarged."""
+    first = pictures[0]
+    factor = max(1, SIDE // max(first.size))
+    width, height = first.width * factor, first.height * factor
+    across = math.ceil(math.sqrt(len(pictures)))
+    down = -(-len(pictures) // across)
+    board = Image.new("RGB", (across * width, down * height), PAPER)
+    for index, picture in enumerate(pictures):
+        big = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+        board.paste(big, (index % across * width, index // across * height))
+    return board
+
+
+def draw_sheet(sheet: Sheet) -> Image.Image:
+    """The sheet as one picture, with labels, a note below each cell and a frame round the pick."""
+    big, small = _font(16), _font(13)
+    width = max(it.width for it in sheet.pictures.values()) + 2 * MARGIN
+    height = max(it.height for it in sheet.pictures.values()) + 2 * MARGIN + 18
+    left = max(_text_width(row, big) for row in sheet.rows) + 3 * MARGIN
+    top = 64
+    board = Image.new(
+        "RGB", (left + width * len(sheet.columns), top + height * len(sheet.rows)), PAPER
+    )
+    pen = ImageDraw.Draw(board)
+    pen.text((MARGIN, MARGIN), sheet.title, INK, font=big)
+    for index, name in enumerate(sheet.columns):
+        pen.text((left + index * width + width // 2, 46), name, INK, font=big, anchor="mm")
+    for index, name in enumerate(sheet.rows):
+        pen.text((MARGIN, top + index * height + height // 2), name, INK, font=big, anchor="lm")
+    for (row, column), picture in sheet.pictures.items():
+        x, y = left + column * width, top + row * height
+        board.paste(picture, (x + (width - picture.width) // 2, y + MARGIN))
+        note = (x + width // 2, y + height - 12)
+        pen.text(note, sheet.notes.get((row, column), ""), INK, font=small, anchor="mm")
+        if sheet.marked == (row, column):
+            pen.rectangle((x + 2, y + 2, x + width - 3, y + height - 3), outline=MARK, width=3)
+    return board
+
+
+def save_sheet(sheet: Image.Image, path: Path, settings: Mapping[str, str]) -> None:
+    """Write a PNG with its settings inside, whole or not at all."""
+    info = PngInfo()
+    for key, value in settings.items():
+        info.add_itxt(key, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    sheet.save(part, format="PNG", pnginfo=info)
+    part.replace(path)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, at a size where Pillow can (10.1), else at its only one."""
+    try:
+        return ImageFont.load_default(size)
+    except TypeError:
+        return ImageFont.load_default()
+
+
+def _text_width(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
+    left, _, right, _ = font.getbbox(text)
+    return int(right - left)

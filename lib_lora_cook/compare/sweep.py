@@ -1,0 +1,96 @@
+"""A whole sweep: cells drawn, scored, laid out, and one of them picked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from ..config import ModelConfig, SweepConfig
+from ..hosts.base import Host
+from ..jobs import Job
+from .grid import Cell, epoch_of
+from .render import Sheet, draw_sheet, mosaic, render_cells, save_sheet
+from .score import Pick, Score, Tagger, pick_cell, score_pictures
+
+
+@dataclass
+class Sweep:
+    """What a sweep found."""
+
+    cells: list[tuple[Cell, Score | None]] = field(default_factory=list)
+    mosaics: dict[Cell, Image.Image] = field(default_factory=dict)
+    pick: Pick | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The tags that the pictures should show, spelt as in captions, and who looks for them."""
+
+    tags: Sequence[str]
+    tagger: Tagger
+
+
+def run_sweep(
+    config: SweepConfig, model: ModelConfig, host: Host, wanted: Wanted | None, job: Job
+) -> Sweep:
+    """Draw every cell and, if tags are wanted, score each and pick one."""
+    sweep = Sweep()
+    for cell, pictures in render_cells(config, model, host, job):
+        score = score_pictures(pictures, wanted.tags, wanted.tagger) if wanted else None
+        sweep.cells.append((cell, score))
+        sweep.mosaics[cell] = mosaic(pictures)
+    scored = [(cell, score) for cell, score in sweep.cells if score]
+    if any(cell.lora for cell, _ in scored):
+        sweep.pick = pick_cell(scored)
+    return sweep
+
+
+def lay_out(sweep: Sweep, config: SweepConfig, title: str) -> Sheet:
+    """One row a LoRA, one column a weight and prompt; weight 0 stands in every row."""
+    sheet = Sheet(rows=row_names(config.loras), title=title)
+    places = [(prompt, weight) for prompt in config.prompts for weight in config.weights]
+    several = len(config.prompts) > 1
+    for index, (prompt, weight) in enumerate(places):
+        name = f"weight {weight:g}"
+        sheet.columns.append(f"{name}: {prompt[:24]}" if several else name)
+        for cell, score in sweep.cells:
+            if (cell.prompt, cell.weight) != (prompt, weight):
+                continue
+            row = epoch_of(cell.lora, config.loras) - 1
+            for at in range(len(sheet.rows)) if cell.lora is None else (row,):
+                sheet.pictures[at, index] = sweep.mosaics[cell]
+                sheet.notes[at, index] = f"tags {score.tag_recall:.2f}" if score else ""
+            if sweep.pick and cell == sweep.pick.cell:
+                sheet.marked = (row, index)
+    return sheet
+
+
+def row_names(loras: Sequence[str]) -> list[str]:
+    """Names for rows: `epoch 3` of the files of one run, else the files' own names."""
+    stems = [Path(lora).stem for lora in loras]
+    epochs = [re.fullmatch(r"(.+)-(\d{6})", stem) for stem in stems]
+    runs = {match[1] if match else stem for match, stem in zip(epochs, stems, strict=True)}
+    if len(runs) > 1:
+        return stems
+    return [f"epoch {int(it[2])}" if it else "last epoch" for it in epochs] or ["base"]
+
+
+def write_sweep(sweep: Sweep, config: SweepConfig, folder: Path, title: str) -> Path:
+    """The labelled sheet, and each cell's pictures, as PNG files with their settings inside."""
+    settings = {"lora_cook": json.dumps(asdict(config)), "parameters": title}
+    for index, (cell, _) in enumerate(sweep.cells, 1):
+        facts = {"lora": str(cell.lora or ""), "weight": f"{cell.weight:g}", "prompt": cell.prompt}
+        save_sheet(sweep.mosaics[cell], cell_path(folder, index), facts)
+    path = folder / "sheet.png"
+    save_sheet(draw_sheet(lay_out(sweep, config, title)), path, settings)
+    return path
+
+
+def cell_path(folder: Path, index: int) -> Path:
+    """Where the pictures of the cell at place `index`, from 1, are kept."""
+    return folder / "cells" / f"{index:03d}.png"

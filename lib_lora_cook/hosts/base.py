@@ -1,0 +1,74 @@
+"""What we borrow from a host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..config import ModelConfig
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..models.trainable import TrainableModel
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Pictures to draw, one for each prompt and seed of equal place."""
+
+    prompts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    negative_prompt: str = ""
+    steps: int = 20
+    cfg_scale: float = 7.0
+    width: int = 0
+    """Pixels; 0 is the model's own size."""
+    height: int = 0
+
+
+class Wardrobe(Protocol):
+    """LoRA files in memory, ready to be put on the loaded model without a file being read."""
+
+    def wear(self, lora: Path | None, weight: float) -> None:
+        """Put one on at a weight, and take off what was on; None: only take off."""
+
+
+class Host(Protocol):
+    """The program that holds the model."""
+
+    name: str
+    lora_dir: Path
+    output_dirs: list[Path]
+    cache_dir: Path
+
+    def borrow_model(
+        self, config: ModelConfig, precision: str = "no"
+    ) -> AbstractContextManager[TrainableModel]:
+        """The loaded model, ours for as long as the block lasts, and given back as it was.
+
+        precision is the run's mixed_precision: what a host that loads the model itself loads it in.
+        """
+
+    def open_wardrobe(
+        self, loras: Sequence[Path], config: ModelConfig
+    ) -> AbstractContextManager[Wardrobe]:
+        """LoRA files for the loaded model; on the way out it wears none."""
+
+    def generate(self, request: GenerateRequest) -> list[Image.Image]:
+        """Draw pictures with the loaded model as it is dressed now."""
+
+    def taggers(self) -> dict[str, Path]:
+        """Tagger name -> folder."""
+
+    def upscalers(self) -> list[str]:
+        """Names of upscalers."""
+
+    def refresh_loras(self) -> None:
+        """Make the host see new LoRA files."""
+
+    def interrupted(self) -> bool:
+        """Whether the person pressed the host's Interrupt."""
