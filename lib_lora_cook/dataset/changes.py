@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +13,12 @@ from PIL import ImageColor
 from ..errors import UserError
 from . import tags
 from .captions import caption_path, join_tags, split_tags
-from .edits import Edit, Flatten, format_of, writable
+from .edits import Crop, Edit, Flatten, Upscale, format_of, writable
 from .images import ImageFile, Stamp
 
 Kind = Literal["caption", "move", "picture", "trash"]
 When = Literal["empty", "overwrite", "append", "prepend"]
+Scope = Literal["tag", "caption"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,43 @@ def plan_small(
     ]
 
 
+def plan_upscale(
+    images: Iterable[ImageFile], edit: Upscale, by: str, taken: Iterable[Path] = ()
+) -> list[Change]:
+    """Pictures with a side under what the edit reaches are enlarged in place; `by` is its name."""
+    images = list(images)
+    names = _Names(images, taken)
+    return [
+        _rewritten(
+            image, _kept_extension(image), (edit,),
+            f"{image.width}x{image.height} is under {edit.least}: {by}", names,
+        )
+        for image in images
+        if min(image.width, image.height) < edit.least
+    ]  # fmt: skip
+
+
+def plan_crop(
+    image: ImageFile, box: tuple[int, int, int, int], copy: bool = False, taken: Iterable[Path] = ()
+) -> list[Change]:
+    """The box left, top, right, bottom of one picture, in its place or as a further picture."""
+    left, top, right, bottom = box
+    whole = f"{image.width}x{image.height}"
+    if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
+        raise UserError(
+            f"The box {left},{top},{right},{bottom} does not fit into {whole}", image.path,
+            "Give left,top,right,bottom in pixels inside the picture.",
+        )  # fmt: skip
+    if not copy and box == (0, 0, image.width, image.height):
+        return []
+    names = _Names([image], taken)
+    why = f"{right - left}x{bottom - top} of {whole}"
+    change = _rewritten(image, _kept_extension(image), (Crop(box),), why, names)
+    if copy and change.to == image.path:
+        return [replace(change, to=names.free(image.path), copy=True)]
+    return [replace(change, copy=copy)]
+
+
 def plan_trash(paths: Iterable[Path], why: str = "asked for") -> list[Change]:
     """These files leave the dataset."""
     return [Change("trash", Path(path), why) for path in paths]
@@ -133,6 +172,35 @@ def plan_prune(images: Iterable[ImageFile], unwanted: list[str]) -> list[Change]
     )
 
 
+def plan_replace(
+    images: Iterable[ImageFile], old: str, new: str, scope: Scope = "tag", regex: bool = False
+) -> list[Change]:
+    """`new` for `old` in every tag, faces left as they are, or in captions as plain text."""
+    why = f"{new!r} for {old!r}"
+    if scope == "tag":
+        swap = cache(tags.tag_replacement(old, new, regex))
+        return _plan_captions(images, lambda image, tags_: tags.replace_each(tags_, swap), why)
+    in_text = tags.replacement(old, new, regex)
+    return _plan_texts(images, lambda image: in_text(image.caption).strip(), why)
+
+
+def plan_sort(images: Iterable[ImageFile], keep_tokens: int = 0) -> list[Change]:
+    """Every caption's tags in alphabetical order, but for the first `keep_tokens`."""
+    return _plan_captions(
+        images, lambda image, old: tags.sort_tags(old, keep_tokens), "tags in order"
+    )
+
+
+def plan_dedupe(images: Iterable[ImageFile]) -> list[Change]:
+    """Every caption has each tag once."""
+    return _plan_captions(images, lambda image, old: tags.dedupe_tags(old), "each tag once")
+
+
+def plan_one_line(images: Iterable[ImageFile]) -> list[Change]:
+    """Every caption is one line of tags."""
+    return _plan_texts(images, lambda image: join_tags(split_tags(image.caption)), "one line")
+
+
 def plan_tags(
     images: Iterable[ImageFile],
     captions: Mapping[Path, list[str]],
@@ -160,15 +228,26 @@ def _plan_captions(
     why: str,
     extension: str = ".txt",
 ) -> list[Change]:
+    def text(image: ImageFile) -> str:
+        old = split_tags(image.caption)
+        new = edit(image, list(old))
+        return image.caption if new == old else join_tags(new)
+
+    return _plan_texts(images, text, why, extension)
+
+
+def _plan_texts(
+    images: Iterable[ImageFile],
+    text: Callable[[ImageFile], str],
+    why: str,
+    extension: str = ".txt",
+) -> list[Change]:
     changes: dict[Path, Change] = {}  # a.png and a.webp share a.txt
     for image in images:
         path = image.caption_path or caption_path(image.path, extension)
-        old = split_tags(image.caption)
-        new = edit(image, list(old))
+        old, new = image.caption, text(image)
         if new != old and path not in changes:
-            changes[path] = Change(
-                "caption", path, why, path, before=image.caption, after=join_tags(new)
-            )
+            changes[path] = Change("caption", path, why, path, before=old, after=new)
     return list(changes.values())
 
 
@@ -179,6 +258,11 @@ def _rewritten(
     if format_of(to.suffix) != format_of(extension):
         to = names.free(to.with_suffix(extension))
     return Change("picture", image.path, why, to, image.stamp, edits=edits)
+
+
+def _kept_extension(image: ImageFile) -> str:
+    """A picture's own extension, or .png where that kind cannot be written."""
+    return image.path.suffix if format_of(image.path.suffix) else ".png"
 
 
 class _Names:

@@ -95,6 +95,26 @@ def find_duplicates(
     return _groups([image for image in ranked if image.path in prints], prints, 110 - hardness)
 
 
+def settled(groups: Iterable[Group]) -> list[Group]:
+    """The groups so that each keeps its first picture when the others leave the dataset.
+
+    Where the best of an exact group is itself a near copy, all of it joins that near group.
+    """
+    groups = list(groups)
+    exact = {group.files[0].path: group for group in groups if group.kind == "exact"}
+    result, joined = [], set()
+    for group in groups:
+        if group.kind == "near":
+            files = [group.files[0]]
+            for image in group.files[1:]:
+                same = exact.get(image.path)
+                files += same.files if same else (image,)
+                joined.add(image.path)
+            group = Group("near", tuple(files))
+        result.append(group)
+    return [it for it in result if not (it.kind == "exact" and it.files[0].path in joined)]
+
+
 def plan_duplicates(groups: Iterable[Group]) -> list[Change]:
     """All but the first picture of each group leave the dataset."""
     changes: dict[Path, Change] = {}

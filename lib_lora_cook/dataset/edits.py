@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from PIL import Image
 
 from ..errors import UserError
+from .images import MAX_PIXELS
 from .pixels import on_background
 
 
@@ -49,6 +51,36 @@ class Resize:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         return image.resize(self.size, Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class Upscale:
+    """Enlarged by `upscale(picture, times)` until the shorter side has `least` pixels.
+
+    times: as often as that takes, by this factor; 0: just as far. UserError where it does not work.
+    """
+
+    upscale: Callable[[Image.Image, float], Image.Image]
+    least: int
+    times: float = 0.0
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        while (side := min(image.size)) < self.least:
+            times = self.times or self.least / side
+            if image.width * image.height * times * times > MAX_PIXELS:
+                raise UserError(f"Would have more than {MAX_PIXELS // 10**6} million pixels")
+            larger = self.upscale(image, times)
+            if min(larger.size) <= side:
+                raise UserError(f"The upscaler makes {larger.size} of {image.size}")
+            if image.mode == "RGBA" and larger.mode == "RGB":  # models know no transparency
+                alpha = image.getchannel("A")
+                larger.putalpha(alpha.resize(larger.size, Image.Resampling.LANCZOS))
+            image = larger
+        return image
+
+    def try_out(self) -> None:
+        """Raise UserError if the upscaler does not work at all."""
+        self.upscale(Image.new("RGB", (64, 64)), self.times or 2.0)
 
 
 # PNG at level 1 is a quarter faster than at Pillow's default of 6 and hardly larger.

@@ -66,6 +66,24 @@ def scan_subset(
     return images
 
 
+def scan_captions(
+    folder: Path, failed: list[Failure] | None = None, caption_extension: str = ".txt"
+) -> list[ImageFile]:
+    """The same pictures with their captions alone: no picture is opened, all sides are 0."""
+    images: list[ImageFile] = []
+    for name in _picture_names(Path(folder)):
+        path = Path(folder) / name
+        try:
+            caption, text = _caption_of(path, caption_extension)
+        except UserError as error:
+            if failed is None:
+                raise
+            failed.append((Path(error.where), error.what))
+        else:
+            images.append(ImageFile(path, 0, 0, "", caption_path=caption, caption=text))
+    return images
+
+
 def _picture_names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
@@ -90,10 +108,15 @@ def read_image_file(path: Path, caption_extension: str = ".txt") -> ImageFile:
     with _opened(path) as image:
         width, height = pixels.upright_size(image)
         kind, alpha = image.format or "", pixels.has_alpha(image)
-    caption = captions.caption_path(path, caption_extension)
+    caption, text = _caption_of(path, caption_extension)
+    return ImageFile(path, width, height, kind, alpha, caption, text, stamp_of(path))
+
+
+def _caption_of(path: Path, extension: str) -> tuple[Path | None, str]:
+    """Where a picture's caption lies, None if there is none, and its text."""
+    caption = captions.caption_path(path, extension)
     text = captions.read_caption(caption)
-    there = caption if text or caption.is_file() else None
-    return ImageFile(path, width, height, kind, alpha, there, text, stamp_of(path))
+    return (caption if text or caption.is_file() else None), text
 
 
 def stamp_of(path: Path) -> Stamp | None:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from ..errors import UserError
+from .captions import split_tags
+
+# Tags that stand first in many captions and are no trigger.
+_COUNTS = re.compile(r"(\d+\+?|multiple )(girl|boy|other)s?|solo|no humans")
+
+Swap = Callable[[str], str]
 
 # Tags that are little faces: their underscores are part of the drawing.
 _FACES = "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||"
@@ -53,6 +62,52 @@ def replace_tag(tags: list[str], old: str, new: str) -> list[str]:
     return [*rest[0], *([new] if new.strip() else []), *rest[1]]
 
 
+def replacement(old: str, new: str, regex: bool = False) -> Swap:
+    """A text -> the text with `new` for `old` throughout; UserError where this cannot be done."""
+    if not old:
+        raise UserError("There is nothing to look for", "replace", "Give the text to replace.")
+    if not regex:
+        return lambda text: text.replace(old, new)
+    try:
+        pattern = re.compile(old)
+        pattern.sub(new, "")
+    except (re.error, IndexError) as error:  # IndexError: a group of an unknown name in `new`
+        raise UserError(f"This is no regular expression ({error})", f"{old} -> {new}") from error
+    return lambda text: pattern.sub(new, text)
+
+
+def tag_replacement(old: str, new: str, regex: bool = False) -> Swap:
+    """The same for one tag: in any spelling where `old` is the whole tag; faces only as a whole."""
+    swap = replacement(old, new, regex)
+
+    def swapped(tag: str) -> str:
+        if regex and (found := re.fullmatch(old, tag)):
+            return found.expand(new)
+        if not regex and tag_key(tag) == tag_key(old):
+            return new
+        return tag if tag in KAOMOJI else swap(tag)
+
+    return swapped
+
+
+def replace_each(tags: list[str], swap: Swap) -> list[str]:
+    """Every tag swapped: into none, one or several; what has come to stand twice stands once."""
+    swapped = [swap(tag) for tag in tags]
+    new = [
+        (part, old != text)
+        for old, text in zip(tags, swapped, strict=True)
+        for part in ([old] if old == text else split_tags(text))
+    ]
+    changed = {tag_key(tag) for tag, is_new in new if is_new}
+    result, seen = [], set()
+    for tag, _ in new:
+        key = tag_key(tag)
+        if key not in changed or key not in seen:
+            result.append(tag)
+        seen.add(key)
+    return result
+
+
 def sort_tags(tags: list[str], keep_tokens: int = 0) -> list[str]:
     """The tags in alphabetical order; the first `keep_tokens` stay in front."""
     return tags[:keep_tokens] + sorted(tags[keep_tokens:], key=lambda tag: (tag_key(tag), tag))
@@ -69,3 +124,21 @@ def dedupe_tags(tags: list[str]) -> list[str]:
 def count_tags(captions: Iterable[list[str]]) -> Counter[str]:
     """In how many of the captions each tag stands."""
     return Counter(tag for tags in captions for tag in set(tags))
+
+
+def evident_trigger(captions: list[list[str]], folder: str = "") -> str:
+    """The tag that the folder (`3_kafka`) is named after, or that most captions begin with.
+
+    "" where neither stands out.
+    """
+    spellings = Counter(tag for tags in captions for tag in dedupe_tags(tags))
+    keys: Counter[str] = Counter()
+    for tag, count in spellings.items():
+        keys[tag_key(tag)] += count
+    key = tag_key(re.sub(r"^\d+_", "", folder))
+    if not (keys[key] and 2 * keys[key] >= len(captions)):
+        first = Counter(tag_key(tags[0]) for tags in captions if tags)
+        key, count = max(first.items(), key=lambda it: it[1], default=("", 0))
+        if count < 3 or 3 * count < 2 * len(captions) or _COUNTS.fullmatch(key):
+            return ""
+    return max((tag for tag in spellings if tag_key(tag) == key), key=lambda tag: spellings[tag])

@@ -151,7 +151,7 @@ def demo_run(dataset: Path, loras: Path) -> TrainingConfig:
     subset = SubsetConfig(
         image_dir=str(dataset), num_repeats=max(1, round(200 / images)), keep_tokens=1,
         shuffle_caption=True,
-        caption_tag_dropout_rate=0.5,  # the trigger also comes with few other tags, as in a prompt
+        caption_tag_dropout_rate=0.6,  # the trigger also comes with few other tags, as in a prompt
     )  # fmt: skip
     return TrainingConfig(
         model=MODEL,
@@ -159,7 +159,7 @@ def demo_run(dataset: Path, loras: Path) -> TrainingConfig:
         bucket=BucketConfig(resolution=(SIDE, SIDE)),
         network=NetworkConfig(network_dim=8, network_alpha=8.0),
         optimizer=OptimizerConfig(
-            unet_lr=2e-3, text_encoder_lr=2e-3, lr_scheduler="cosine", lr_warmup_steps=0.05
+            unet_lr=3e-3, text_encoder_lr=3e-3, lr_scheduler="cosine", lr_warmup_steps=0.05
         ),
         loss=LossConfig(min_snr_gamma=5.0),
         loop=LoopConfig(train_batch_size=4, max_train_epochs=8),

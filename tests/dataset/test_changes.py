@@ -3,18 +3,26 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lib_lora_cook.dataset.changes import (
     When,
     plan_append,
     plan_convert,
+    plan_crop,
+    plan_dedupe,
     plan_flatten,
+    plan_one_line,
     plan_prune,
+    plan_replace,
     plan_small,
+    plan_sort,
     plan_tags,
     plan_trash,
     plan_trigger,
+    plan_upscale,
 )
+from lib_lora_cook.dataset.edits import Crop, Upscale
 from lib_lora_cook.dataset.images import ImageFile, Stamp
 from lib_lora_cook.errors import UserError
 
@@ -80,6 +88,52 @@ def test_small_pictures_are_set_aside() -> None:
         ("b.png", FOLDER / "small" / "b.png")
     ]
     assert changes[0].why == "100x99 is under 100"
+
+
+def test_one_picture_is_cropped_in_place_or_beside() -> None:
+    (change,) = plan_crop(image("a.jpg", "JPEG"), (0, 0, 50, 20))
+    assert (change.to, change.edits, change.copy) == (change.path, (Crop((0, 0, 50, 20)),), False)
+    assert change.why == "50x20 of 100x100"
+    taken = [FOLDER / "a_2.txt", FOLDER / "a.jpg"]
+    (copy,) = plan_crop(image("a.jpg", "JPEG"), (0, 0, 50, 20), copy=True, taken=taken)
+    assert (copy.to, copy.copy) == (FOLDER / "a_3.jpg", True)
+    assert targets(plan_crop(image("a.gif", "GIF"), (0, 0, 9, 9))) == [("a.gif", "a.png")]
+    assert plan_crop(image("a.png"), (0, 0, 100, 100)) == []
+    for box in ((0, 0, 101, 5), (-1, 0, 5, 5), (5, 0, 5, 5), (0, 9, 5, 8)):
+        with pytest.raises(UserError, match="does not fit into 100x100"):
+            plan_crop(image("a.png"), box)
+
+
+def test_small_pictures_are_enlarged_until_they_reach_a_side() -> None:
+    def twice(picture: Image.Image, times: float) -> Image.Image:
+        return picture.convert("RGB").resize([round(side * times) for side in picture.size])
+
+    images = [image("a.png", height=30), image("b.gif", "GIF", width=40), image("c.png")]
+    edit = Upscale(twice, 70)
+    assert targets(plan_upscale(images, edit, "x")) == [("a.png", "a.png"), ("b.gif", "b.png")]
+    assert edit(Image.new("RGB", (100, 30))).size == (233, 70)
+    assert edit(Image.new("RGB", (90, 80))).size == (90, 80)
+    larger = Upscale(twice, 70, 2.0)(Image.new("RGBA", (100, 30), (0, 0, 0, 0)))
+    assert (larger.size, larger.mode, larger.getextrema()[3]) == ((400, 120), "RGBA", (0, 0))
+    with pytest.raises(UserError, match="The upscaler makes"):
+        Upscale(lambda picture, times: picture, 70)(Image.new("RGB", (9, 9)))
+    with pytest.raises(UserError, match="million pixels"):
+        edit(Image.new("RGB", (100_000, 1)))
+
+
+def test_tags_and_texts_are_replaced_sorted_and_deduped() -> None:
+    images = [image("a.png", caption="b_c, ^_^, B c\nx"), image("b.png")]
+
+    def after(changes: list) -> list[str]:
+        return [change.after for change in changes]
+
+    assert after(plan_replace(images, "_", " ")) == ["b c, ^_^, x"]
+    assert after(plan_replace(images, "_", " ", "caption")) == ["b c, ^ ^, B c\nx"]
+    assert after(plan_replace(images, ", .*", "", "caption", regex=True)) == ["b_c\nx"]
+    assert after(plan_sort(images, keep_tokens=3)) == []
+    assert after(plan_sort(images)) == ["^_^, B c, b_c, x"]
+    assert after(plan_dedupe(images)) == ["b_c, ^_^, x"]
+    assert after(plan_one_line(images)) == ["b_c, ^_^, B c, x"]
 
 
 def test_captions_are_planned_as_whole_texts() -> None:

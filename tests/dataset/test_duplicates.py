@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates
-from lib_lora_cook.dataset.images import scan_subset
+from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates, settled
+from lib_lora_cook.dataset.images import ImageFile, scan_subset
 from lib_lora_cook.dataset.journal import apply_changes
 from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
 from lib_lora_cook.demo.drawing import draw
@@ -122,3 +122,13 @@ def test_a_broken_picture_is_named_and_the_rest_compared(tmp_path: Path) -> None
 def test_hardness_out_of_range_is_refused() -> None:
     with pytest.raises(UserError, match="1 to 100: 0"):
         find_duplicates([], hardness=0)
+
+
+def test_no_group_loses_its_best_picture_to_another_group() -> None:
+    a, b, c, d, e = (ImageFile(Path(name), 8, 8) for name in "abcde")
+    groups = [Group("exact", (b, c)), Group("exact", (d, e)), Group("near", (a, b))]
+    assert settled(groups) == [Group("exact", (d, e)), Group("near", (a, b, c))]
+    groups = [Group("exact", (a, c)), Group("near", (a, b))]
+    assert settled(groups) == groups
+    gone = {change.path for change in plan_duplicates(settled(groups))}
+    assert gone == {b.path, c.path}

@@ -13,6 +13,7 @@ from lib_lora_cook.dataset.images import (
     content_hash,
     open_image,
     repeats_of_folder,
+    scan_captions,
     scan_subset,
 )
 from lib_lora_cook.errors import UserError
@@ -39,6 +40,15 @@ def test_a_folder_is_scanned_by_name_with_sizes_and_captions(tmp_path: Path) -> 
 def test_another_caption_extension_can_be_asked_for(tmp_path: Path) -> None:
     images = scan_subset(dirty_folder(tmp_path), caption_extension=".caption")
     assert [image.caption for image in images if image.caption] == ["a drawing"]
+
+
+def test_captions_alone_are_scanned_without_opening_a_picture(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path)
+    write(folder / "e.png", "no picture")
+    images = [(image.path, image.caption_path, image.caption) for image in scan_captions(folder)]
+    (folder / "e.png").unlink()
+    whole = [(image.path, image.caption_path, image.caption) for image in scan_subset(folder)]
+    assert images == [*whole, (folder / "e.png", None, "")]
 
 
 def test_unreadable_pictures_are_collected_or_raised_but_never_dropped(tmp_path: Path) -> None:

@@ -65,7 +65,11 @@ def test_any_sequence_of_operations_is_undone_as_a_whole(
     folder = dirty_folder(tmp_path_factory.mktemp("set"))
     before = snapshot(folder)
     for name in names:
-        result = apply_changes(folder, PLANS[name](scan_subset(folder)))
+        try:
+            images = scan_subset(folder)
+        except UserError:  # enough in the trash: no picture is left
+            break
+        result = apply_changes(folder, PLANS[name](images))
         assert not result.failed
     undo(folder, to="0")
     assert snapshot(folder) == before

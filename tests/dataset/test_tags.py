@@ -1,5 +1,6 @@
 """Lists of tags: what each function promises, for any list."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,12 +10,16 @@ from lib_lora_cook.dataset.tags import (
     append_tags,
     count_tags,
     dedupe_tags,
+    evident_trigger,
     remove_tags,
+    replace_each,
     replace_tag,
     sort_tags,
     spaces_for_underscores,
     tag_key,
+    tag_replacement,
 )
+from lib_lora_cook.errors import UserError
 
 tag = st.sampled_from(["a", "B", "b", "long hair", "long_hair", "^_^", "1girl", "x_x"])
 tags = st.lists(tag, max_size=8)
@@ -90,3 +95,39 @@ def test_underscores_become_spaces_but_faces_stay() -> None:
     assert spaces_for_underscores("long_hair") == "long hair"
     assert len(KAOMOJI) == 19
     assert all(spaces_for_underscores(face) == face for face in KAOMOJI)
+
+
+@given(tags, tag, tag)
+def test_swapping_each_tag_leaves_no_new_double_and_no_other_tag_behind(
+    old: list[str], one: str, new: str
+) -> None:
+    result = replace_each(old, tag_replacement(one, new))
+    if tag_key(one) != tag_key(new) and tag_key(one) in keys(old) and one not in new:
+        assert tag_key(one) not in keys(result)
+        assert keys(result).count(tag_key(new)) == 1
+
+
+def test_parts_of_tags_are_replaced_but_faces_only_as_a_whole() -> None:
+    underscores = tag_replacement("_", " ")
+    assert [underscores(face) for face in KAOMOJI] == list(KAOMOJI)
+    assert replace_each(["long_hair", "^_^", "long hair"], underscores) == ["long hair", "^_^"]
+    assert replace_each(["^_^", "a"], tag_replacement("^_^", "smile")) == ["smile", "a"]
+    assert replace_each(["^_^"], tag_replacement("_", "", regex=True)) == ["^_^"]
+    assert replace_each(["x_x", "a"], tag_replacement("(.*)", "b", regex=True)) == ["b"]
+    assert replace_each(["Long_Hair"], tag_replacement("long hair", "a, b")) == ["a", "b"]
+    assert replace_each(["a", "b", "b"], tag_replacement("a", "")) == ["b", "b"]
+
+
+def test_an_expression_that_is_none_is_refused() -> None:
+    for old, new in (("(", ""), ("a", "\\2"), ("a", "\\g<x>"), ("", "")):
+        with pytest.raises(UserError):
+            tag_replacement(old, new, regex=True)
+
+
+def test_a_trigger_is_evident_from_the_first_tags_or_the_folder() -> None:
+    kafka = [["kafka", "solo"], ["Kafka", "smile"], ["kafka"], ["solo"]]
+    assert evident_trigger(kafka) == "kafka"
+    assert evident_trigger([["1girl", "a"]] * 9) == evident_trigger([["solo"]] * 9) == ""
+    assert evident_trigger(kafka[:2]) == evident_trigger([]) == ""
+    assert evident_trigger([["1girl", "sks girl"]] * 2, "3_sks_girl") == "sks girl"
+    assert evident_trigger([["1girl", "b"]] * 2, "3_sks") == ""

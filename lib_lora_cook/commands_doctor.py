@@ -1,0 +1,118 @@
+"""The verbs that look a dataset over: copies, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .commands import Verbs
+from .commands_dataset import (
+    add_changing,
+    add_folder,
+    listed,
+    make,
+    named,
+    recover,
+    tell_changes,
+)
+from .dataset.images import Failure, scan_subset
+from .errors import UserError
+from .jobs import ConsoleJob
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Both of them."""
+    add_doctor(verbs)
+    add_duplicates(verbs)
+
+
+def add_duplicates(verbs: Verbs) -> None:
+    """`duplicates`."""
+    parser = add_changing(
+        verbs, "duplicates", duplicates, "Groups of copies, the one to keep first.",
+        "lora-cook duplicates datasets/kafka --apply",
+    )  # fmt: skip
+    add_folder(parser)
+    parser.add_argument(
+        "--hardness", type=int, default=50, metavar="1..100", help="100 finds only what is equal"
+    )
+    parser.add_argument(
+        "--apply", action="store_true", help="keep the first of each exact and near group"
+    )
+    parser.set_defaults(tell=tell_duplicates)
+
+
+def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """Find copies, and throw them away if asked to."""
+    from .dataset.duplicates import find_duplicates, plan_duplicates, settled
+
+    if not 1 <= options.hardness <= 100:
+        raise UserError("Hardness goes from 1 to 100", f"--hardness {options.hardness}")
+    if options.apply:
+        recover(options.folder, job)
+    failed: list[Failure] = []
+    images = scan_subset(options.folder, failed)
+    groups = settled(find_duplicates(images, options.hardness, job, failed))
+    result = {
+        "groups": [
+            {"kind": group.kind, "files": [str(image.path) for image in group.files]}
+            for group in groups
+        ]
+    }
+    if not options.apply:
+        return {**result, "failed": named(failed, job)}
+    surplus = [group for group in groups if group.kind in ("exact", "near")]
+    made = make(options.folder, plan_duplicates(surplus), failed, options, job)
+    return {**result, **made}
+
+
+def tell_duplicates(result: dict[str, Any]) -> str:
+    """The groups for a person."""
+    lines = [f"{group['kind']}: {', '.join(group['files'])}" for group in result["groups"]]
+    groups = listed(lines, f"{len(lines)} groups of copies.")
+    return f"{groups}\n{tell_changes(result)}" if "changes" in result else groups
+
+
+def add_doctor(verbs: Verbs) -> None:
+    """`doctor`."""
+    parser = add_changing(
+        verbs, "doctor", doctor, "What is wrong with this dataset.",
+        "lora-cook doctor datasets/kafka --fix near_copies double_tags",
+    )  # fmt: skip
+    add_folder(parser)
+    parser.add_argument("--fix", nargs="+", metavar="NAME", default=[], help="findings to mend")
+    parser.add_argument(
+        "--below", type=int, default=768, metavar="N", help="the least side in pixels (768)"
+    )
+    parser.set_defaults(tell=tell_findings)
+
+
+def doctor(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """Look the folder over, and mend what is named."""
+    from .dataset.look import look_at
+    from .dataset.report import check_fixes, findings, plan_fixes
+
+    check_fixes(options.fix)
+    if options.fix:
+        recover(options.folder, job)
+    look = look_at(options.folder, options.below, job)
+    result = {"findings": [finding.as_json() for finding in findings(look)]}
+    if not options.fix:
+        return result
+    return {**result, **make(options.folder, plan_fixes(look, options.fix), [], options, job)}
+
+
+def tell_findings(result: dict[str, Any]) -> str:
+    """The findings for a person."""
+    lines = [finding_line(finding) for finding in result["findings"]]
+    findings = listed(lines, f"{len(lines)} findings." if lines else "Nothing is wrong here.")
+    return f"{findings}\n{tell_changes(result)}" if "changes" in result else findings
+
+
+def finding_line(finding: dict[str, Any]) -> str:
+    """One finding in a line."""
+    files = ", ".join(Path(name).name for name in finding["files"][:3])
+    more = f" and {len(finding['files']) - 3} more" if len(finding["files"]) > 3 else ""
+    fix = f" [--fix {finding['name']}: {finding['fix']}]" if finding["fix"] else ""
+    return f"{finding['name']}: {files}{more}: {finding['why']}{fix}"

@@ -1,0 +1,130 @@
+"""The verbs that write captions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lib_lora_cook import commands_captions
+from lib_lora_cook.cli import main
+from lib_lora_cook.dataset import journal
+from tests.captioning.test_onnx_tagger import write_tagger
+from tests.dataset.tree import save, snapshot, write
+from tests.test_commands_dataset import Capture, refused, said
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A red, a green and a blue picture; two captions."""
+    folder = tmp_path / "set"
+    for name, colour in (("a", "red"), ("b", "lime"), ("c", "blue")):
+        save(folder / f"{name}.png", Image.new("RGB", (8, 8), colour))
+    write(folder / "a.txt", "solo, long_hair, ^_^")
+    write(folder / "b.txt", "long hair, smile")
+    return folder
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.txt"))}
+
+
+def test_tags_are_counted_the_most_frequent_first(folder: Path, capsys: Capture) -> None:
+    write(folder / "c.txt", "smile, smile")
+    result = said(capsys, "captions", folder, "stats")
+    assert result["images"] == 3 and next(iter(result["tags"])) == "smile"
+    assert result["tags"] == {"^_^": 1, "long hair": 1, "long_hair": 1, "smile": 2, "solo": 1}
+    assert main(["captions", "--json", str(folder), "stats"]) == 0
+    assert capsys.readouterr().out.startswith("{")
+    assert main(["captions", str(folder), "stats"]) == 0
+    assert "3 pictures, 5 different tags." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "a", "b", "c"),
+    [
+        ("prepend kafka|solo", "kafka, solo, long_hair, ^_^", "kafka, solo, long hair, smile",
+         "kafka, solo"),
+        ("append solo", None, "long hair, smile, solo", "solo"),
+        ("remove long_hair", "solo, ^_^", "smile", None),
+        ("replace _| ", "solo, long hair, ^_^", None, None),
+        ("replace long|short", "solo, short_hair, ^_^", "short hair, smile", None),
+        ("replace --regex|^(.)o(.+)$|\\1u\\2", "sulo, lung_hair, ^_^", "lung hair, smile", None),
+        ("replace --scope|caption|, |,", "solo,long_hair,^_^", "long hair,smile", None),
+        ("replace smile|", None, "long hair", None),
+        ("sort --keep-tokens|1", "solo, ^_^, long_hair", None, None),
+    ],
+)  # fmt: skip
+def test_captions_are_edited_and_undone(
+    folder: Path, capsys: Capture, words: str, a: str | None, b: str | None, c: str | None
+) -> None:
+    before, old = snapshot(folder), texts(folder)
+    action, _, rest = words.partition(" ")
+    command = ["captions", folder, action, *rest.split("|")]
+    planned = said(capsys, *command, "--dry-run")["changes"]
+    assert snapshot(folder) == before
+    assert said(capsys, *command)["changes"] == planned
+    wanted = {"a": a, "b": b, "c": c}
+    assert texts(folder) == {**old, **{name: text for name, text in wanted.items() if text}}
+    assert {Path(it["path"]).stem: it["after"] for it in planned} == {
+        name: text for name, text in wanted.items() if text
+    }
+    assert said(capsys, *command)["changes"] == []
+    assert len(journal.history(folder)) == 1
+    said(capsys, "undo", folder)
+    assert snapshot(folder) == before
+
+
+def test_doubles_go_in_every_spelling(folder: Path, capsys: Capture) -> None:
+    write(folder / "c.txt", "long_hair, Long Hair, ^_^, ^_^")
+    assert len(said(capsys, "captions", folder, "dedupe")["changes"]) == 1
+    assert texts(folder)["c"] == "long_hair, ^_^"
+
+
+def test_an_edit_that_makes_no_sense_changes_nothing(folder: Path, capsys: Capture) -> None:
+    before = snapshot(folder)
+    command = ["captions", folder]
+    assert "regular expression" in refused(capsys, *command, "replace", "(", "x", "--regex")
+    assert "regular expression" in refused(capsys, *command, "replace", "a", "\\2", "--regex")
+    assert "nothing to look for" in refused(capsys, *command, "replace", "", "x")
+    assert "no tag" in refused(capsys, *command, "prepend", " , ")
+    assert "ACTION" in refused(capsys, *command)
+    assert snapshot(folder) == before
+
+
+def test_a_tagger_fills_empty_captions(folder: Path, tmp_path: Path, capsys: Capture) -> None:
+    tagger = write_tagger(tmp_path / "taggers" / "means")
+    words = ["tag", folder, "--tagger", tagger, "--threshold", 0.5]
+    before = snapshot(folder)
+    dry = said(capsys, *words, "--when", "overwrite", "--dry-run")
+    assert snapshot(folder) == before and dry["tagged"] == 3
+    (folder / "d.png").write_bytes(b"nothing")
+    save(folder / "e.png", Image.new("RGB", (8, 8), "yellow"))
+    result = said(capsys, *words)
+    assert (result["tagged"], result["skipped"]) == (2, 2)
+    assert [Path(it["path"]).name for it in result["failed"]] == ["d.png"]
+    assert texts(folder)["e"] == "green hair, red (series)" and "c" not in texts(folder)
+    assert texts(folder)["a"] == "solo, long_hair, ^_^"
+    said(capsys, *words, "--when", "prepend")
+    assert texts(folder)["a"] == "red (series), solo, long_hair, ^_^"
+
+
+def test_a_tagger_is_found_by_its_name_and_a_misspelt_one_told(
+    folder: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORA_COOK_HOME", str(tmp_path / "home"))
+    write_tagger(tmp_path / "home" / "taggers" / "means")
+    before = snapshot(folder)
+    assert "There are: means." in refused(capsys, "tag", folder, "--tagger", "maens")
+    assert "No such tagger" in refused(capsys, "tag", folder, "--tagger", tmp_path / "x")
+    assert "0 to 1" in refused(capsys, "tag", folder, "--tagger", "means", "--threshold", 35)
+    assert snapshot(folder) == before
+    assert said(capsys, "tag", folder, "--tagger", "means")["tagged"] == 1
+
+
+def test_pictures_come_back_in_order_from_the_decoders(folder: Path) -> None:
+    images = commands_captions.scan_captions(folder) * 12
+    batches = list(commands_captions.opened_ahead(images, []))
+    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 4]
+    assert [image for batch in batches for image, _ in batch] == images
