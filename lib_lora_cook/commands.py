@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,8 @@ def events_to(path: Path) -> Callable[[Any], None]:
 
     def watch(event: Any) -> None:
         line = {"event": type(event).__name__, **vars(event)}
+        if not math.isfinite(line.get("loss", 0.0)):
+            line["loss"] = None  # JSON has no NaN
         with open(path, "a", encoding="utf-8") as events:
             events.write(json.dumps(line) + "\n")
 

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -264,8 +264,3 @@ class Kitchen:
 def lora_name(name: str, epoch: int, *, last: bool) -> str:
     """kohya's file names: `name-000003.safetensors`, and the last one without its epoch."""
     return f"{name}.safetensors" if last else f"{name}-{epoch:06d}.safetensors"
-
-
-def with_paths(config: TrainingConfig, output_dir: Path) -> TrainingConfig:
-    """The run with its files in another folder."""
-    return replace(config, save=replace(config.save, output_dir=str(output_dir)))

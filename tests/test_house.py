@@ -48,10 +48,10 @@ LAYERS = {
         "config dataset models networks", "torch prodigyopt bitsandbytes numpy PIL safetensors"
     ),
     "hosts.base": Layer("config models.trainable", "PIL"),  # a host hands back pictures
-    "hosts.detect": Layer("hosts"),
+    "hosts.detect": Layer("hosts"),  # the one that knows them all
     # webui and borrow hold what the WebUIs share; a host does not know another host.
     "hosts": Layer(
-        "hosts.base hosts.webui hosts.borrow config models networks",
+        "hosts.base hosts.webui hosts.borrow hosts.refuse config models networks",
         " ".join(HOST_MODULES) + " torch PIL",
     ),
     "hosts.standalone": Layer(
@@ -65,10 +65,14 @@ LAYERS = {
         "torch diffusers transformers tokenizers safetensors onnx onnxruntime PIL numpy",
     ),
     "ui": Layer(ABOVE, "gradio"),
-    "api": Layer(ABOVE, "fastapi pydantic"),
+    # The routes start and watch the same run as the page; what they share knows no gradio.
+    "api": Layer(ABOVE + " ui.texts ui.work ui.form ui.runner", "fastapi pydantic"),
     # A shell has no WebUI around it: its verbs build the host that needs none.
     "commands": Layer(ABOVE + " hosts.detect hosts.standalone demo ui"),
-    "cli": Layer("commands"),
+    "commands_dataset": Layer(ABOVE + " hosts.detect hosts.standalone demo ui commands"),
+    "commands_doctor": Layer(ABOVE + " commands commands_dataset"),
+    "commands_captions": Layer(ABOVE + " commands commands_dataset"),
+    "cli": Layer("commands commands_dataset commands_doctor commands_captions"),
     "__main__": Layer("cli"),
     "__init__": Layer(),
 }

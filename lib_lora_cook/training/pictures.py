@@ -127,14 +127,14 @@ def shrunk(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     This is OpenCV's INTER_AREA. Pillow's BOX takes whole pixels only, and so differs by several
     levels wherever the scale is no whole number.
     """
-    values = pixels.astype(np.float64)
-    for axis, count in enumerate((size[1], size[0])):
-        length = values.shape[axis]
-        lines = np.moveaxis(values, axis, 0)
-        sums = np.concatenate([np.zeros_like(lines[:1]), lines.cumsum(0)])
-        edges = np.linspace(0, length, count + 1)
-        left = np.minimum(edges.astype(int), length - 1)
-        share = (edges - left).reshape(-1, *[1] * (lines.ndim - 1))
-        upto = sums[left] + share * lines[left]
-        values = np.moveaxis(np.diff(upto, axis=0) * (count / length), 0, axis)
-    return values.round().clip(0, 255).astype(np.uint8)
+    rows, columns = _coverage(pixels.shape[0], size[1]), _coverage(pixels.shape[1], size[0])
+    high = np.tensordot(rows, pixels.astype(np.float32), 1)
+    wide = np.tensordot(columns, high, (1, 1)).swapaxes(0, 1)
+    return wide.round().clip(0, 255).astype(np.uint8)
+
+
+def _coverage(length: int, count: int) -> np.ndarray:
+    """[count, length]: how much each of `length` pixels gives to each of `count`; rows add to 1."""
+    edges, pixel = np.linspace(0, length, count + 1)[:, None], np.arange(length)
+    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
+    return (overlap.clip(0) * count / length).astype(np.float32)

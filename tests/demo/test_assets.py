@@ -47,7 +47,10 @@ def test_the_tagger_follows_wd14() -> None:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["tag_id", "name", "category", "count"]
     assert [row["name"] for row in rows[:4]] == [
-        "general", "sensitive", "questionable", "explicit",
+        "general",
+        "sensitive",
+        "questionable",
+        "explicit",
     ]
     assert [row["category"] for row in rows] == ["9"] * 4 + ["0"] * (len(rows) - 4)
     assert [row["name"] for row in rows[4:]] == all_tags()

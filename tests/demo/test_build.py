@@ -88,8 +88,12 @@ def test_the_readme_shows_every_figure() -> None:
         "tagger_f1": {"base": 0.991},
         "tagger_f1_after_vae": {"base": 0.981},
         "checkpoint": {
-            "prompts": 8, "steps": 20, "guidance": 3.0, "recall": {"all": 0.911},
-            "new_features_when_named": {"halo": 0.012}, "new_features_unasked": {"halo": 0.013},
+            "prompts": 8,
+            "steps": 20,
+            "guidance": 3.0,
+            "recall": {"all": 0.911},
+            "new_features_when_named": {"halo": 0.012},
+            "new_features_unasked": {"halo": 0.013},
         },
     }
     page = report.readme(figures, 0.35, 16)

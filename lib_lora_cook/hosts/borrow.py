@@ -1,0 +1,257 @@
+"""Borrowed state: context managers that put it back, whatever happens inside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..models.ldm import LdmModel
+from ..networks.attach import Network
+from ..networks.weights import network_of_file
+
+PAUSE, TRIES = 0.02, 50
+"""Seconds between two looks whether another thread has taken the queue, and how many."""
+
+
+class QueueLock:
+    """A host's queue lock, which is not re-entrant, made so for the thread that holds it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock, self._owner, self._depth = lock, 0, 0
+
+    @property
+    def held(self) -> bool:
+        """Whether this thread holds it."""
+        return self._depth > 0 and self._owner == threading.get_ident()
+
+    def __enter__(self) -> QueueLock:
+        if not self.held:
+            self._lock.acquire()
+            self._owner = threading.get_ident()
+        self._depth += 1
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._owner = 0
+            self._lock.release()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for it."""
+        return bool(getattr(self._lock, "_pending_threads", ()))
+
+    def let_in(self) -> None:
+        """Give it to those who wait, and take it again behind them."""
+        depth, self._depth, self._owner = self._depth, 0, 0
+        self._lock.release()
+        try:
+            for _ in range(TRIES):  # a thread that was woken has not taken it yet
+                time.sleep(PAUSE)
+                if not self._lock.acquire(blocking=False):
+                    break
+                self._lock.release()
+        finally:
+            self._lock.acquire()
+            self._owner, self._depth = threading.get_ident(), depth
+
+
+class LiveWardrobe:
+    """LoRA files in memory as networks of the host's live layers."""
+
+    def __init__(self, networks: Mapping[Path, Network]) -> None:
+        self.networks, self._worn = networks, None
+        for network in networks.values():
+            network.eval()
+
+    _worn: Network | None
+
+    def wear(self, lora: Path | None, weight: float) -> None:
+        """Put one on at a weight, and take off what was on; at weight 0 nothing is on."""
+        if self._worn is not None:
+            self._worn.__exit__(None, None, None)
+            self._worn = None
+        if lora is not None and weight != 0.0:
+            self._worn = self.networks[lora]
+            self._worn.set_multiplier(weight)
+            self._worn.__enter__()
+
+
+@contextmanager
+def wardrobe_of(loras: Iterable[Path], model: LdmModel) -> Iterator[LiveWardrobe]:
+    """LoRA files as networks of a model's layers, in the precision it computes in."""
+    layers = model.layers()
+    networks = {path: network_of_file(path, layers) for path in loras}
+    for network in networks.values():
+        network.to(dtype=model.dtype)
+    wardrobe = LiveWardrobe(networks)
+    try:
+        yield wardrobe
+    finally:
+        wardrobe.wear(None, 0.0)
+
+
+@contextmanager
+def undressed(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """No adapter is on these modules, which had no `forward` of their own."""
+    worn = [(it, it.__dict__.pop("forward")) for it in modules if "forward" in it.__dict__]
+    try:
+        yield
+    finally:
+        for module, forward in worn:
+            module.__dict__["forward"] = forward
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    """PyTorch's own generators go on where they were."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Gradients are recorded and tensors are ordinary ones, whatever the caller had switched."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """An attribute has another value."""
+    absent = object()
+    before = vars(owner).get(name, absent) if isinstance(owner, type) else getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if before is absent:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+@contextmanager
+def shadowed(module: nn.Module, name: str, value: Any) -> Iterator[None]:
+    """One instance has its own method; what the class has stays in force below."""
+    before = module.__dict__.get(name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        delattr(module, name)
+        if before is not None:
+            setattr(module, name, before)
+
+
+@contextmanager
+def emptied(items: list[Any]) -> Iterator[None]:
+    """A host's list is empty; the very same list, since others hold it too."""
+    before = list(items)
+    items.clear()
+    try:
+        yield
+    finally:
+        items[:] = before
+
+
+@contextmanager
+def kept_file(path: Path) -> Iterator[None]:
+    """A file that the host writes at every picture has afterwards the content it had."""
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            path.write_bytes(before)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def kept_flags(parts: Iterable[nn.Module]) -> Iterator[None]:
+    """Every weight is frozen; requires_grad and train mode are afterwards as they were."""
+    found = list(parts)
+    grads = [(it, it.requires_grad) for part in found for it in part.parameters()]
+    modes = [(module, module.training) for part in found for module in part.modules()]
+    for part in found:
+        part.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, flag in grads:
+            parameter.requires_grad_(flag)
+        for module, mode in modes:
+            module.training = mode
+
+
+class NormalTensors:
+    """Inference tensors exchanged for ordinary ones that share their memory, and back.
+
+    Autograd refuses a tensor made under inference_mode, and one without a version counter; neither
+    `.data =` nor a view mends that. What has moved since is left where it is.
+    """
+
+    def __init__(self, parts: Iterable[nn.Module]) -> None:
+        self._parts = list(parts)
+        self._exchanged: list[tuple[dict[str, Any], str, Tensor, Tensor]] = []
+        self._made: dict[int, Tensor] = {}
+
+    def __enter__(self) -> NormalTensors:
+        self.renew()
+        return self
+
+    def renew(self) -> None:
+        """Exchange what the host has spoilt since."""
+        for part in self._parts:
+            for module in part.modules():
+                both: Any = (module._parameters, module._buffers)
+                for held in both:
+                    for name, tensor in list(held.items()):
+                        if tensor is not None and is_spoilt(tensor):
+                            fresh = self._fresh(tensor)
+                            self._exchanged.append((held, name, tensor, fresh))
+                            held[name] = fresh
+
+    def _fresh(self, tensor: Tensor) -> Tensor:
+        """The one ordinary twin of a tensor, which several modules may hold."""
+        if id(tensor) not in self._made:
+            twin = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+            place = (tensor.storage_offset(), tensor.shape, tensor.stride())
+            twin.set_(tensor.untyped_storage(), *place)
+            if isinstance(tensor, nn.Parameter):
+                twin = nn.Parameter(twin, requires_grad=tensor.requires_grad)
+            self._made[id(tensor)] = twin
+        return self._made[id(tensor)]
+
+    def __exit__(self, *exception: object) -> None:
+        for held, name, before, fresh in reversed(self._exchanged):
+            if held.get(name) is fresh and fresh.data_ptr() == before.data_ptr():
+                held[name] = before
+        self._exchanged.clear()
+        self._made.clear()
+
+
+def is_spoilt(tensor: Tensor) -> bool:
+    """Whether autograd refuses a tensor: an inference one, or one without a version counter."""
+    if tensor.is_inference():
+        return True
+    try:
+        tensor._version  # noqa: B018
+    except RuntimeError:
+        return True
+    return False

@@ -1,0 +1,88 @@
+"""The few differences between the gradio generations, felt out rather than read off a version."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from . import texts
+from .form import Widget
+
+
+def make(kind: Callable[..., Any], **wishes: Any) -> Any:
+    """A component with those of the wishes that this gradio knows."""
+    return kind(**_known(kind, wishes))
+
+
+def listen(event: Any, function: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+    """An event outside the queue, with no veil over its outputs and no public name."""
+    private = _known(event, {"api_visibility": "private"}) or {"api_name": False}
+    return event(
+        fn=function, inputs=list(inputs), outputs=list(outputs), queue=False,
+        show_progress="hidden", **private,
+    )  # fmt: skip
+
+
+def run_script(blocks: Any, script: str) -> None:
+    """Run a script, a JavaScript function, in the page once it is there."""
+    name = "js" if _known(blocks.load, {"js": script}) else "_js"
+    blocks.load(fn=None, inputs=None, outputs=None, **{name: script})
+
+
+def field(widget: Widget) -> Any:
+    """The component of one setting."""
+    wishes: dict[str, Any] = {
+        "label": widget.name, "info": widget.help, "value": widget.value, "interactive": True,
+        "elem_id": widget.elem_id, "elem_classes": ["lora_cook_setting"],
+    }  # fmt: skip
+    if widget.kind == "tick":
+        return make(gr.Checkbox, **wishes)
+    if widget.kind == "choice":
+        return make(gr.Dropdown, choices=list(widget.choices), **wishes)
+    rows = 3 if widget.kind == "lines" else 1
+    hint = texts.NOT_SET if widget.optional else None
+    return make(gr.Textbox, lines=rows, max_lines=max(rows, 1), placeholder=hint, **wishes)
+
+
+def log_box(elem_id: str) -> Any:
+    """A text that can be read and copied, not written."""
+    return make(
+        gr.Textbox, label=texts.LOG, show_label=True, lines=12, max_lines=12, interactive=False,
+        elem_id=elem_id, show_copy_button=True, buttons=["copy"], autoscroll=True,
+    )  # fmt: skip
+
+
+def _known(function: Any, wishes: dict[str, Any]) -> dict[str, Any]:
+    return {name: wish for name, wish in wishes.items() if name in _parameters(function)}
+
+
+def _parameters(function: Any) -> set[str]:
+    if inspect.isclass(function):
+        function = function.__init__
+    return set(inspect.signature(function).parameters)
+
+
+def own_page(title: str) -> Any:
+    """A page of its own rather than a host's tab."""
+    return make(gr.Blocks, title=title, analytics_enabled=False, theme=system_theme())
+
+
+def system_theme() -> Any:
+    """gradio's look in the fonts of the person's system, so that none is asked for elsewhere."""
+    return gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+
+
+def launch(page: Any, port: int, folders: list[str]) -> Any:
+    """Serve a page on this machine's own address; returns the FastAPI app.
+
+    The theme goes to whichever of page and launch this gradio takes it from.
+    """
+    wishes: dict[str, Any] = {
+        "server_name": "127.0.0.1", "server_port": port, "share": False, "inbrowser": False,
+        "prevent_thread_lock": True, "show_api": False, "allowed_paths": folders,
+        "ssr_mode": False, "theme": system_theme(), "footer_links": [],
+    }  # fmt: skip
+    return page.launch(**_known(page.launch, wishes))[0]

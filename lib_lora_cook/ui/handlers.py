@@ -1,0 +1,168 @@
+"""The page's events: values in, updates out. State lives in the runner and on the disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .. import config_file
+from ..config import ModelConfig
+from ..errors import UserError
+from ..hosts.base import Host
+from . import remembered, runs, show, texts, work
+from .form import Widget, read_sweep, read_training
+from .runner import Runner, Work, short_home
+
+KEEP: dict[str, Any] = gr.update()
+"""Leaves a component as it is."""
+Updates = list[Any]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the page does with a host and the server's runner."""
+
+    host: Host
+    runner: Runner
+    training: list[Widget]
+    sweep: list[Widget]
+
+    def on_poll(self, seen: str) -> Updates:
+        """Beat, now, log, stop, start, draw, sheet, pick, seen; only what is not `seen` yet."""
+        snapshot = self.runner.snapshot()
+        sheet = self.runner.last_sheet()
+        marks = [f"{snapshot.number} {snapshot.state}", str(snapshot.logged),
+                 str(sheet.number if sheet else 0)]  # fmt: skip
+        old = [*seen.split("/"), "", "", ""]
+        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 7
+        if snapshot.busy or marks[0] != old[0]:
+            updates[1] = show.now(snapshot)
+        if marks[:2] != old[:2]:
+            updates[2] = "\n".join(snapshot.log)
+        if marks[0] != old[0]:
+            updates[3] = gr.update(interactive=snapshot.state == "running")
+            updates[4] = updates[5] = gr.update(interactive=not snapshot.busy)
+        if marks[2] != old[2] and sheet and sheet.outcome and sheet.outcome.sheet:
+            updates[6] = gr.update(value=str(sheet.outcome.sheet), visible=True)
+            updates[7] = show.note(sheet.outcome.pick)
+        return [*updates, "/".join(marks)]
+
+    def on_stop(self, seen: str) -> Updates:
+        """Ask for a stop; what `on_poll` gives."""
+        self.runner.stop()
+        return self.on_poll(seen)
+
+    def on_cook(self, seen: str, *values: Any) -> Updates:
+        """Start a run, or tell all that is wrong with it; then what `on_poll` gives."""
+        typed = dict(zip((it.name for it in self.training), values, strict=True))
+        remembered.write_remembered(self.host.cache_dir, "training", typed)
+        config, problems = read_training(typed, Path.cwd(), self.training)
+        try:
+            problems = list(dict.fromkeys([*problems, *work.training_problems(config)]))
+        except ImportError as error:
+            problems.append(short_home(str(error)))
+        title = texts.COOKING.format(name=config.save.output_name)
+        told = self._start(title, work.cook_work(config, self.host), problems)
+        return [told, *self.on_poll(seen)]
+
+    def on_taste(
+        self, seen: str, key: str, names: list[str], tags: str, tagger: str, *values: Any
+    ) -> Updates:
+        """Draw a sheet, or tell all that is wrong with it; then what `on_poll` gives."""
+        typed = dict(zip((it.name for it in self.sweep), values, strict=True))
+        remembered.write_remembered(self.host.cache_dir, "sweep", {**typed, "tags": tags})
+        run = self.runs().get(key or "")
+        loras = tuple(str(it) for it in run.loras if it.name in names) if run else ()
+        config, problems = read_sweep(typed, loras, self.sweep)
+        folder = self.host.taggers().get(tagger or "")
+        problems += work.tasting_problems(tags, folder)
+        told = show.problems(problems)
+        if run and not problems:
+            try:
+                model = config_file.read_run(run.file).model
+            except UserError as error:
+                return [show.problems([short_home(str(error))]), *self.on_poll(seen)]
+            tasting = self._tasting(run, config, model, tags, folder)
+            title = texts.TASTING.format(name=run.name)
+            told = self._start(title, work.taste_work(tasting, self.host), [])
+        return [told, *self.on_poll(seen)]
+
+    def _tasting(
+        self, run: runs.Run, config: Any, model: ModelConfig, tags: str, tagger: Path | None
+    ) -> work.Tasting:
+        folder = work.sheet_folder(self.host, run.file.stem)
+        return work.Tasting(run.file.stem, config, model, folder, tags, tagger)
+
+    def _start(self, title: str, job: Work, problems: list[str]) -> str:
+        if not problems:
+            try:
+                self.runner.start(title, job)
+            except UserError as error:
+                problems = [str(error)]
+        return show.problems(problems)
+
+    def on_folder(self, folder: str, batch: str) -> Updates:
+        """The proposal for a folder: its sentence, the button, and the numbers it would fill in."""
+        try:
+            size = max(1, int(batch))
+        except (TypeError, ValueError):
+            size = 1
+        found = work.propose_for(folder or "", size)
+        button = gr.update(visible=found.num_repeats > 0)
+        return [show.note(found.text), button, [str(found.num_repeats), str(found.epochs)]]
+
+    def on_use_plan(self, plan: list[str]) -> Updates:
+        """num_repeats and max_train_epochs as proposed."""
+        return list(plan) if plan else [KEEP, KEEP]
+
+    def runs(self) -> dict[str, runs.Run]:
+        """The runs below the host's LoRA folder and the last output_dir, by name."""
+        last = remembered.read_remembered(self.host.cache_dir, "training").get("output_dir")
+        folders = [self.host.lora_dir, *([Path(last)] if isinstance(last, str) and last else [])]
+        return {run.name: run for run in runs.scan_runs(folders)}
+
+    def on_runs(self, prompts: str) -> Updates:
+        """The run, its files, the prompts and a sentence, after a look at the folder."""
+        found = self.runs()
+        first = next(iter(found), None)
+        note = "" if found else show.note(texts.NO_RUNS)
+        return [gr.update(choices=list(found), value=first), *self._files(first, prompts), note]
+
+    def on_run(self, key: str, prompts: str) -> Updates:
+        """The files of the chosen run, and the prompts if there were none."""
+        return self._files(key, prompts)
+
+    def _files(self, key: str | None, prompts: str) -> Updates:
+        run = self.runs().get(key or "")
+        if run is None:
+            return [gr.update(choices=[], value=[]), KEEP]
+        names = [path.name for path in run.loras]
+        files = gr.update(choices=names, value=[path.name for path in runs.spread(run.loras)])
+        if (prompts or "").strip():
+            return [files, KEEP]
+        try:
+            return [files, work.trigger_of(config_file.read_run(run.file))]
+        except UserError:
+            return [files, KEEP]
+
+    def on_load(self) -> Updates:
+        """What was last typed into every widget of both forms, and the tags."""
+        read = partial(remembered.read_remembered, self.host.cache_dir)
+        training, sweep = read("training"), read("sweep")
+        forms = [(self.training, training), (self.sweep, sweep)]
+        shown = [fitting(it, values) for widgets, values in forms for it in widgets]
+        return [*shown, sweep.get("tags", "")]
+
+
+def fitting(widget: Widget, values: Mapping[str, str | bool]) -> Any:
+    """The remembered value of a widget, or the one it shows at first where it does not fit."""
+    value = values.get(widget.name, widget.value)
+    if isinstance(value, bool) != (widget.kind == "tick"):
+        return widget.value
+    return widget.value if widget.choices and value not in widget.choices else value

@@ -1,0 +1,65 @@
+"""The standalone page: the same tab without a WebUI, asking no other server for anything."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..hosts.base import Host
+from . import texts
+
+SCRIPT, STYLE = "javascript/lora_cook.js", "style.css"
+
+
+def open_page(
+    host: Host, port: int = 7861, *, recipe: Mapping[str, Any] | None = None, wait: bool = True
+) -> Any:
+    """Serve the tab on this machine's own address until Ctrl-C; returns gradio's app.
+
+    `recipe` sets what widgets show at first, by kohya's name. UserError where gradio is missing.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it when it is imported
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        from .components import launch
+    except ImportError:
+        raise UserError(texts.NO_GRADIO, "", texts.NO_GRADIO_TO_DO) from None
+    page = build_page(host, recipe)
+    app = launch(page, port, [str(folder) for folder in (*host.output_dirs, host.lora_dir)])
+    if wait:
+        page.block_thread()
+    return app
+
+
+def build_page(host: Host, recipe: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """The tab with its style and script, which inside a WebUI the WebUI adds."""
+    import gradio as gr
+
+    from .components import own_page, run_script
+    from .tab import build_tab
+
+    tab = build_tab(host, recipe=recipe, **options)
+    with own_page(texts.TITLE) as page:
+        gr.HTML(f"<style>{read_asset(STYLE)}</style>", elem_classes=["lora_cook_hidden"])
+        tab.render()
+        run_script(page, f"() => {{ {read_asset(SCRIPT)} }}")
+    return page
+
+
+def read_asset(name: str) -> str:
+    """A file that lies beside the package in its source, or among the installed package's data."""
+    beside = Path(__file__).resolve().parents[2] / name
+    if beside.is_file():
+        return beside.read_text(encoding="utf-8")
+    try:
+        files = importlib.metadata.files("lora-cook") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == Path(name).name:
+            return Path(str(file.locate())).read_text(encoding="utf-8")
+    raise UserError(texts.NO_ASSET, name, texts.NO_ASSET_TO_DO)

@@ -1,0 +1,141 @@
+"""What the page's buttons start: settings and a host -> work for the runner.
+
+The trainer and the tagger are imported when they are first needed, so that a page opens at once.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import ModelConfig, SubsetConfig, SweepConfig, TrainingConfig
+from ..dataset.captions import split_tags
+from ..dataset.images import Failure, scan_subset
+from ..errors import UserError
+from ..hosts.base import Host
+from ..jobs import Job
+from ..training.plan import propose
+from . import texts
+from .runner import Outcome, Work, short_home
+
+if TYPE_CHECKING:
+    from ..compare.score import Pick
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a folder of pictures suggests; repeats 0 where there is none to suggest."""
+
+    text: str
+    num_repeats: int = 0
+    epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Tasting:
+    """A sheet to draw and where it goes; `tagger` is a folder."""
+
+    name: str
+    config: SweepConfig
+    model: ModelConfig
+    folder: Path
+    tags: str = ""
+    tagger: Path | None = None
+
+
+def propose_for(folder: str, batch_size: int) -> Proposal:
+    """The guide's repeats and epochs for a folder, or in one sentence why there are none."""
+    if not folder.strip():
+        return Proposal(texts.PLAN_EMPTY)
+    failed: list[Failure] = []
+    try:
+        images = scan_subset(Path(folder.strip()).expanduser(), failed)
+    except UserError as error:
+        return Proposal(short_home(str(error)))
+    plan = propose([len(images)], batch_size)
+    text = texts.PLAN.format(
+        images=len(images), captions=sum(bool(it.caption.strip()) for it in images),
+        repeats=plan.num_repeats[0], epochs=plan.epochs, steps=plan.steps, batch=batch_size,
+    )  # fmt: skip
+    if failed:
+        path, why = failed[0]
+        text += " " + texts.PLAN_UNREAD.format(count=len(failed), name=path.name, why=why)
+    return Proposal(text, plan.num_repeats[0], plan.epochs)
+
+
+def training_problems(config: TrainingConfig) -> list[str]:
+    """What is wrong with a run before a picture is read, folders that are not there too."""
+    from ..cook import problems_of
+
+    missing = [it.image_dir for it in config.subsets if it.image_dir and not is_folder(it)]
+    return problems_of(config) + [texts.NOT_A_FOLDER.format(folder=name) for name in missing]
+
+
+def is_folder(subset: SubsetConfig) -> bool:
+    """Whether a subset's folder is there."""
+    try:
+        return Path(subset.image_dir).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def cook_work(config: TrainingConfig, host: Host) -> Work:
+    """A training run."""
+
+    def work(job: Job) -> Outcome:
+        from ..cook import cook
+
+        cooked = cook(config, host, job)
+        text = texts.COOKED.format(
+            count=len(cooked.loras), steps=cooked.steps, folder=short_home(config.save.output_dir)
+        )
+        return Outcome(text, tuple(cooked.loras), stopped=cooked.stopped is not None)
+
+    return work
+
+
+def taste_work(tasting: Tasting, host: Host) -> Work:
+    """A sheet of epoch x weight, with a pick where tags are asked for."""
+
+    def work(job: Job) -> Outcome:
+        from ..compare.sweep import Wanted, run_sweep, write_sweep
+
+        wanted = None
+        if tasting.tags.strip() and tasting.tagger:
+            from ..captioning import onnx_tagger
+
+            wanted = Wanted(split_tags(tasting.tags), onnx_tagger.load(tasting.tagger))
+        sweep = run_sweep(tasting.config, tasting.model, host, wanted, job)
+        title = f"{tasting.name}: " + " | ".join(tasting.config.prompts)
+        path = write_sweep(sweep, tasting.config, tasting.folder, title)
+        text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
+        return Outcome(text, sheet=path, pick=pick_sentence(sweep.pick))
+
+    return work
+
+
+def pick_sentence(pick: Pick | None) -> str:
+    """What to write into a prompt, and why."""
+    if pick is None or pick.cell.lora is None:
+        return texts.NO_PICK
+    told = texts.PICK.format(lora=pick.cell.lora.stem, weight=pick.cell.weight)
+    return f"{told} {texts.PICK_WHY.format(why=pick.why)}"
+
+
+def tasting_problems(tags: str, tagger: Path | None) -> list[str]:
+    """What is wrong with what a sheet should be scored by."""
+    return [texts.NO_TAGGER_FOR_TAGS] if tags.strip() and tagger is None else []
+
+
+def sheet_folder(host: Host, name: str) -> Path:
+    """A folder for one sheet, named by the run and the moment."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+    return host.output_dirs[0] / "lora-cook" / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def trigger_of(config: TrainingConfig) -> str:
+    """The prompt to try a run with: its trigger, or its name."""
+    tokens = next((it.class_tokens for it in config.subsets if it.class_tokens), "")
+    return tokens or config.save.output_name

@@ -1,0 +1,184 @@
+"""A stand-in for AUTOMATIC1111: LoRA patches of whole classes, caches by name, an odd kernel."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTextModel
+
+from tests.tiny_models import text_config, tokenizer
+
+from . import ldm, webui
+
+PATCHED = (nn.Linear, nn.Conv2d)
+
+
+class SdModel(nn.Module):
+    """LatentDiffusion or DiffusionEngine, as far as we look."""
+
+    def __init__(self, folder: Path, sdxl: bool) -> None:
+        super().__init__()
+        words = tokenizer(folder)
+        self.is_sd1, self.is_sdxl, self.lowvram = not sdxl, sdxl, False
+        width = 16
+        text = nn.Module()
+        text.transformer, text.tokenizer = CLIPTextModel(text_config(words, width)).eval(), words
+        holder = nn.Module()
+        holder.wrapped = text
+        if sdxl:
+            second = nn.Module()
+            second.wrapped = ldm.OpenClipEmbedder(len(words), width, words.eos_token_id)
+            self.conditioner = nn.Module()
+            self.conditioner.embedders = nn.ModuleList([holder, second])
+        else:
+            self.cond_stage_model = holder
+        self.model = nn.Module()
+        self.model.diffusion_model = (
+            ldm.UNet(2 * width, width + 6 * 256) if sdxl else ldm.UNet(width)
+        )
+        self.first_stage_model, self.scale_factor = ldm.Vae(), 0.18215
+        self.alphas_cumprod = torch.zeros(1000)  # as a setting has left it
+        self.alphas_cumprod_original = ldm.alphas()
+        self.parameterization = "eps"
+        self.sd_checkpoint_info = ldm.checkpoint_info(folder)
+        self.eval()
+        for name, module in self.named_modules():
+            if isinstance(module, (*PATCHED, nn.MultiheadAttention)):
+                module.network_layer_name = name
+
+    def encode(self, prompt: str) -> tuple[Tensor, Tensor | None]:
+        sdxl = self.is_sdxl
+        text = (self.conditioner.embedders[0] if sdxl else self.cond_stage_model).wrapped
+        ids = text.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt")
+        states = text.transformer(ids.input_ids, output_hidden_states=True).last_hidden_state
+        if not sdxl:
+            return states, None
+        out = self.conditioner.embedders[1].wrapped.encode_with_transformer(ids.input_ids)
+        vector = torch.cat([out["pooled"], torch.zeros(1, 6 * 256)], -1)
+        return torch.cat([states, out["penultimate"]], -1), vector
+
+
+def lora_module(patch: pytest.MonkeyPatch, model: SdModel, folder: Path) -> Any:
+    """The built-in Lora extension: it patches every nn.Linear of the process, and merges lazily."""
+    loaded: list[Any] = []
+
+    def network_apply_weights(layer: Any) -> None:
+        name = getattr(layer, "network_layer_name", None)
+        if name is None or isinstance(layer, nn.MultiheadAttention):
+            return
+        wanted = tuple((it.name, it.multiplier) for it in loaded)
+        if getattr(layer, "network_current_names", ()) == wanted:
+            return
+        backup = getattr(layer, "network_weights_backup", None)
+        if backup is None:
+            backup = layer.network_weights_backup = layer.weight.detach().clone()
+        layer.weight.copy_(backup)  # outside no_grad, as the host writes it
+        with torch.no_grad():
+            for it in loaded:
+                delta = it.deltas.get(name)
+                if delta is not None:
+                    layer.weight.add_(delta * it.multiplier)
+        layer.network_current_names = wanted
+
+    def list_available_networks() -> None:
+        pass
+
+    def patched(kind: type) -> Any:
+        original = kind.forward  # type: ignore[attr-defined]
+
+        def forward(self: Any, x: Tensor) -> Tensor:
+            network_apply_weights(self)
+            return original(self, x)
+
+        return forward
+
+    for kind in PATCHED:
+        patch.setattr(kind, "forward", patched(kind))
+    return webui.install(
+        patch, "networks", loaded_networks=loaded, network_apply_weights=network_apply_weights,
+        list_available_networks=list_available_networks,
+    )  # fmt: skip
+
+
+def read_lora(model: SdModel, path: Path, weight: float) -> Any:
+    """A LoRA file as the deltas of the layers of this model, by their live names."""
+    from lib_lora_cook.models.ldm_layers import clip_layers, unet_layers
+    from lib_lora_cook.models.trainable import SD1, SDXL
+
+    layers = unet_layers(model.model.diffusion_model, SDXL if model.is_sdxl else SD1)
+    if not model.is_sdxl:
+        layers += clip_layers(model.cond_stage_model.wrapped.transformer, "lora_te")
+    tensors, deltas = safetensors.torch.load_file(path), {}
+    for layer in layers:
+        if f"{layer.name}.lora_up.weight" in tensors:
+            up = tensors[f"{layer.name}.lora_up.weight"].float()
+            down = tensors[f"{layer.name}.lora_down.weight"].float()
+            scale = float(tensors[f"{layer.name}.alpha"]) / len(down)
+            delta = (up.flatten(1) @ down.flatten(1)) * scale
+            target: Any = layer.module
+            deltas[target.network_layer_name] = delta.view(target.weight.shape)
+    return SimpleNamespace(name=path.stem, multiplier=weight, deltas=deltas)
+
+
+def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
+    """AUTOMATIC1111 with a toy model loaded."""
+    torch.manual_seed(0)
+    model = SdModel(folder, sdxl)
+
+    def run(task: Any, prompt: str, rng: torch.Generator) -> Any:
+        text, names = webui.prompted(prompt)
+        networks.loaded_networks[:] = [
+            read_lora(model, folder / "Lora" / f"{name}.safetensors", weight)
+            for name, weight in names
+        ]
+        with torch.no_grad():
+            states, vector = webui.conditioned(task, text, model.encode)
+            unet = model.model.diffusion_model
+            return webui.drawn(
+                lambda x, t: unet(x, t, states, y=vector), model.first_stage_model, rng
+            )
+
+    made = webui.install_webui(patch, folder, run)
+    networks = lora_module(patch, model, folder)
+    ldm.use_kernel(model.model.diffusion_model, ldm.without_gradient)
+    with torch.no_grad():
+        model.encode("")  # transformers puts hooks on its layers at their first use
+    data = SimpleNamespace(sd_model=model)
+    made.shared.sd_model = model
+    webui.install(patch, "modules.devices", device=torch.device("cpu"))
+    webui.install(patch, "modules.sd_models", model_data=data, send_model_to_device=lambda it: None)
+    webui.install(patch, "modules.sd_unet", current_unet=None)
+    hijack = SimpleNamespace(fixes=None, circular_enabled=False, apply_circular=None)
+
+    def apply_circular(on: bool) -> None:
+        hijack.circular_enabled = on
+        for layer in model.model.diffusion_model.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.padding_mode = "circular" if on else "zeros"
+
+    hijack.apply_circular = apply_circular
+    webui.install(patch, "modules.sd_hijack", model_hijack=hijack)
+
+    def sdp(self: Any, x: Tensor, context: Tensor | None = None, **rest: Any) -> Tensor:
+        assert not made.shared.loaded_hypernetworks
+        return ldm.attend(self, x, context, ldm.with_gradient)
+
+    webui.install(
+        patch, "modules.sd_hijack_optimizations", scaled_dot_product_attention_forward=sdp
+    )
+
+    def switch() -> None:
+        made.shared.sd_model = data.sd_model = SdModel(folder, sdxl)
+
+    host = importlib.import_module("lib_lora_cook.hosts.a1111").make_host()
+    return webui.Lent(
+        host, lambda: [model], made.shared, made.lock, webui.draws(made.shared, made.lock, folder),
+        (ldm.CrossAttention, nn.Linear, nn.Conv2d), switch,
+    )  # fmt: skip

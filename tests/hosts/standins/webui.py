@@ -1,0 +1,201 @@
+"""The modules of a WebUI that its relatives share, with the traps of the real ones."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from .ldm import picture
+
+
+class OnceLock:
+    """A FIFO lock that hangs for ever when its own thread asks again: here it says so."""
+
+    def __init__(self) -> None:
+        self._lock, self.owner = threading.Lock(), 0
+        self._pending_threads: list[int] = []
+
+    def acquire(self, blocking: bool = True) -> bool:
+        me = threading.get_ident()
+        assert self.owner != me, "the host would hang: its lock is held by us"
+        if not blocking:
+            return self._lock.acquire(False)
+        self._pending_threads.append(me)
+        self._lock.acquire()
+        self._pending_threads.remove(me)
+        self.owner = me
+        return True
+
+    def release(self) -> None:
+        self.owner = 0
+        self._lock.release()
+
+    def __enter__(self) -> OnceLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+
+class State:
+    """modules.shared.state."""
+
+    job, textinfo, interrupted, stopping_generation = "", None, False, False
+
+    def begin(self, job: str = "") -> None:
+        self.job, self.textinfo = job, None
+        self.interrupted = self.stopping_generation = False
+
+    def end(self) -> None:
+        self.job = ""
+
+
+@dataclass
+class Lent:
+    """A stand-in host, and how a test looks at it."""
+
+    host: Any
+    live: Callable[[], list[torch.nn.Module]]
+    shared: Any
+    lock: OnceLock
+    draw: Callable[[str], Any]
+    """The host's own picture of a prompt, which may hold `<lora:name:weight>`."""
+    classes: tuple[type, ...] = ()
+    """Classes whose methods the host swaps."""
+    switch: Callable[[], None] = lambda: None
+    """The host changes its checkpoint."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that has to be afterwards as it was."""
+        facts: dict[str, Any] = {}
+        for part, live in enumerate(self.live()):
+            for name, tensor in [*live.named_parameters(), *live.named_buffers()]:
+                kind = (type(tensor), tensor.dtype, tensor.device, tensor.requires_grad)
+                value = tensor.detach().clone().numpy().tobytes()
+                facts[f"{part}.{name}"] = (kind, tensor.is_inference(), value, tensor.data_ptr())
+            for name, module in live.named_modules():
+                own = sorted(key for key in vars(module) if "forward" in key and "hook" not in key)
+                hooks = [len(v) for k, v in vars(module).items() if k.endswith("_hooks")]
+                facts[f"{part}.{name}:"] = (module.training, own, hooks)
+        for kind in self.classes:
+            facts[kind.__name__] = kind.forward  # type: ignore[attr-defined]
+        facts["state"] = (self.shared.state.job, self.lock.owner)
+        return facts
+
+    def changes(self, before: dict[str, Any]) -> list[str]:
+        """The names of what differs now."""
+        after = self.snapshot()
+        return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def install(patch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
+    """A module that anything can import until the test is over."""
+    module = ModuleType(name)
+    module.__dict__.update(content)
+    patch.setitem(sys.modules, name, module)
+    parent, _, own = name.rpartition(".")
+    if parent:
+        patch.setattr(sys.modules[parent], own, module, raising=False)
+    return module
+
+
+def forget_hosts(patch: pytest.MonkeyPatch) -> None:
+    """Adapters are imported anew: each holds the modules of the host it was made for."""
+    for name in ("webui", "a1111", "forge"):
+        patch.delitem(sys.modules, f"lib_lora_cook.hosts.{name}", raising=False)
+
+
+def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., Any]) -> Any:
+    """modules.shared, .paths, .call_queue and .processing; `run` draws one picture."""
+    forget_hosts(patch)
+    lock = OnceLock()
+    shared = install(
+        patch, "modules", __path__=[]
+    ) and install(
+        patch, "modules.shared", state=State(), loaded_hypernetworks=[],
+        cmd_opts=SimpleNamespace(lora_dir=str(folder / "Lora")),
+        opts=SimpleNamespace(
+            outdir_samples="", outdir_txt2img_samples="outputs/txt2img", outdir_save="log/images"
+        ),
+        sd_upscalers=[],
+    )  # fmt: skip
+    (folder / "Lora").mkdir(exist_ok=True)
+    (folder / "params.txt").write_text("what the person last asked for")
+    install(patch, "modules.paths", data_path=str(folder), models_path=str(folder / "models"))
+    install(patch, "modules.call_queue", queue_lock=lock)
+
+    class StableDiffusionProcessing:
+        cached_c, cached_uc = [None, None], [None, None]
+
+    class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
+        def __init__(self, **settings: Any) -> None:
+            self.__dict__.update(settings)
+            self.cached_c = StableDiffusionProcessing.cached_c
+
+        def close(self) -> None:
+            pass
+
+    def process_images(task: Any) -> Any:
+        assert lock.owner == threading.get_ident(), "a picture without the queue's lock"
+        if shared.state.interrupted:
+            return SimpleNamespace(images=[])
+        (folder / "params.txt").write_text(task.prompt[0])
+        images = []
+        for prompt, seed in zip(task.prompt, task.seed, strict=True):
+            images.append(run(task, prompt, torch.Generator().manual_seed(seed)))
+        return SimpleNamespace(images=images)
+
+    install(
+        patch, "modules.processing", StableDiffusionProcessing=StableDiffusionProcessing,
+        StableDiffusionProcessingTxt2Img=StableDiffusionProcessingTxt2Img,
+        process_images=process_images, need_global_unload=False,
+    )  # fmt: skip
+    return SimpleNamespace(shared=shared, lock=lock)
+
+
+def conditioned(task: Any, prompt: str, encode: Callable[[str], Any]) -> Any:
+    """Conditioning by prompt alone: what the host has cached, it gives again."""
+    if task.cached_c[0] != prompt:
+        task.cached_c[0], task.cached_c[1] = prompt, encode(prompt)
+    return task.cached_c[1]
+
+
+def drawn(unet: Callable[[Tensor, Tensor], Tensor], vae: Any, rng: torch.Generator) -> Any:
+    """Two steps from noise, and the decoder."""
+    latents = torch.randn(1, 4, 8, 8, generator=rng)
+    for timestep in (800, 300):
+        latents = latents - 0.5 * unet(latents, torch.tensor([timestep]))
+    return picture(latents[0], vae.decoder)
+
+
+def prompted(prompt: str) -> tuple[str, list[tuple[str, float]]]:
+    """(the text, the LoRAs it names)."""
+    text, *names = prompt.split("<lora:")
+    found = [it.rstrip(" >").split(":") for it in names]
+    return text.strip(), [(name, float(weight)) for name, weight in found]
+
+
+def draws(shared: Any, lock: OnceLock, folder: Path) -> Callable[[str], Any]:
+    """The host draws one picture of a prompt as a person would have it."""
+
+    def draw(prompt: str) -> Any:
+        processing = sys.modules["modules.processing"]
+        task = processing.StableDiffusionProcessingTxt2Img(prompt=[prompt], seed=[7])
+        with lock:
+            shared.state.begin(job="txt2img")
+            try:
+                return processing.process_images(task).images[0]
+            finally:
+                shared.state.end()
+
+    return draw

@@ -1,0 +1,76 @@
+"""A host without a model, and work that takes its time without a trainer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from lib_lora_cook.config import ModelConfig, TrainingConfig
+from lib_lora_cook.config_file import run_text
+from lib_lora_cook.errors import UserError
+from lib_lora_cook.hosts.base import GenerateRequest
+from lib_lora_cook.jobs import Job
+from lib_lora_cook.ui.runner import Outcome, Work
+
+
+class FakeHost:
+    """Folders only."""
+
+    name = "fake"
+
+    def __init__(self, home: Path) -> None:
+        self.lora_dir, self.cache_dir = home / "loras", home / "cache"
+        self.output_dirs = [home / "outputs"]
+        self.lora_dir.mkdir(parents=True, exist_ok=True)
+
+    def borrow_model(self, config: ModelConfig) -> AbstractContextManager[Any]:
+        raise UserError("This host has no model")
+
+    def open_wardrobe(
+        self, loras: Sequence[Path], config: ModelConfig
+    ) -> AbstractContextManager[Any]:
+        raise UserError("This host has no model")
+
+    def generate(self, request: GenerateRequest) -> list[Any]:
+        raise UserError("This host has no model")
+
+    def taggers(self) -> dict[str, Path]:
+        return {"toy": self.cache_dir / "toy"}
+
+    def upscalers(self) -> list[str]:
+        return []
+
+    def refresh_loras(self) -> None:
+        pass
+
+    def interrupted(self) -> bool:
+        return False
+
+
+def fake_cook(config: TrainingConfig, host: FakeHost, seconds: float = 0.1) -> Work:
+    """Writes empty LoRA files, an epoch each few steps; fails if it is named `fails`."""
+
+    def work(job: Job) -> Outcome:
+        epochs, steps = config.loop.max_train_epochs or 2, 10
+        folder, name = Path(config.save.output_dir), config.save.output_name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.toml").write_text(run_text(config), encoding="utf-8")
+        pause, made = threading.Event(), []
+        for step in range(1, epochs * steps + 1):
+            if job.cancelled:
+                return Outcome("stopped early", tuple(made), stopped=True)
+            pause.wait(seconds)
+            epoch = (step - 1) // steps + 1
+            job.report(step, epochs * steps, f"epoch {epoch}/{epochs} loss {1 / step:.3f}")
+            if name == "fails" and step == 3:
+                raise ValueError(f"<b>no</b> {Path.home() / 'secret'}")
+            if step % steps == 0:
+                job.log(f"epoch {epoch} is written")
+                made.append(folder / f"{name}-{epoch:06d}.safetensors")
+                made[-1].touch()
+        return Outcome(f"{len(made)} LoRA files", tuple(made))
+
+    return work

@@ -1,0 +1,118 @@
+"""The tab as gradio sees it: in both generations that hosts use, and in today's."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib_lora_cook.ui.runner import Outcome, Runner
+
+from .fake_host import FakeHost, fake_cook
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of gradio's own age
+    pytest.importorskip("gradio")
+
+from lib_lora_cook.ui import handlers, texts, work
+from lib_lora_cook.ui.form import sweep_widgets, training_widgets
+from lib_lora_cook.ui.page import build_page
+from lib_lora_cook.ui.tab import build_tab
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+WAIT = 20.0
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    return FakeHost(tmp_path)
+
+
+def components(blocks: Any) -> list[dict[str, Any]]:
+    return [it.get("props", {}) for it in blocks.get_config_file()["components"]]
+
+
+def test_every_setting_and_only_our_ids_are_in_the_tab(host: FakeHost) -> None:
+    ids = {it.get("elem_id") for it in components(build_tab(host, runner=Runner()))} - {None, ""}
+    assert all(name.startswith("lora_cook_") for name in ids)
+    assert {it.elem_id for it in [*training_widgets(), *sweep_widgets()]} <= ids
+
+
+def test_no_id_is_used_twice(host: FakeHost) -> None:
+    ids = [it.get("elem_id") for it in components(build_tab(host, runner=Runner()))]
+    named = [name for name in ids if name]
+    assert len(named) == len(set(named))
+
+
+def test_a_host_where_nothing_can_run_is_told_so_in_the_tab(host: FakeHost) -> None:
+    shown = components(build_tab(host, "torch is <too> old", runner=Runner()))
+    values = [str(it["value"]) for it in shown if it.get("value")]
+    assert len(values) == 1
+    assert "torch is &lt;too&gt; old" in values[0]
+
+
+def test_the_standalone_page_holds_the_same_tab(host: FakeHost) -> None:
+    ids = {it.get("elem_id") for it in components(build_page(host, {"network_dim": 4}))}
+    assert {"lora_cook_start", "lora_cook_draw", "lora_cook_poll"} <= ids
+
+
+@pytest.fixture
+def kitchen(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> handlers.Handlers:
+    monkeypatch.setattr(work, "cook_work", lambda config, at: fake_cook(config, at, 0.001))
+    monkeypatch.setattr(work, "training_problems", lambda config: [])
+    recipe = {"output_dir": str(host.lora_dir), "image_dir": "/pictures", "output_name": "kafka"}
+    return handlers.Handlers(host, Runner(), training_widgets(recipe), sweep_widgets())
+
+
+def shown_values(kitchen: handlers.Handlers, **changes: str) -> list[Any]:
+    return [changes.get(it.name, it.value) for it in kitchen.training]
+
+
+def test_a_run_from_the_first_look_to_its_files(kitchen: handlers.Handlers) -> None:
+    assert texts.IDLE in kitchen.on_poll("")[1]
+    problems, *updates = kitchen.on_cook("", *shown_values(kitchen, max_train_epochs="2"))
+    assert problems == ""
+    assert "Cooking kafka" in updates[1]
+    kitchen.runner.wait(WAIT)
+    updates = kitchen.on_poll(updates[-1])
+    assert "Cooking kafka: done" in updates[1]
+    assert updates[4]["interactive"] is True
+    again = kitchen.on_poll(updates[-1])
+    assert again[1:8] == [handlers.KEEP] * 7
+    run, files, prompts, note = kitchen.on_runs("")
+    assert (run["value"], prompts, note) == ("kafka", "kafka", "")
+    assert files["value"] == ["kafka-000001.safetensors", "kafka-000002.safetensors"]
+
+
+def test_mistakes_start_nothing(kitchen: handlers.Handlers) -> None:
+    problems = kitchen.on_cook("", *shown_values(kitchen, seed="<b>", network_dim="x"))[0]
+    assert problems.count("<li>") == 2
+    assert "<b>" not in problems
+    assert kitchen.runner.snapshot().state == "idle"
+    told = kitchen.on_taste("", "none", [], "", "", *(it.value for it in kitchen.sweep))[0]
+    assert texts.NO_LORAS in told
+
+
+def test_what_was_typed_is_there_after_a_reload(kitchen: handlers.Handlers) -> None:
+    kitchen.on_cook("", *shown_values(kitchen, network_dim="x", class_tokens="kafka"))
+    shown = dict(zip((it.name for it in kitchen.training), kitchen.on_load(), strict=False))
+    assert (shown["network_dim"], shown["class_tokens"]) == ("x", "kafka")
+
+
+def test_a_sheet_is_shown_to_every_window(kitchen: handlers.Handlers, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    kitchen.runner.start("Tasting", lambda job: Outcome("1 cell", sheet=sheet, pick="<this>"))
+    kitchen.runner.wait(WAIT)
+    for _ in range(2):
+        updates = kitchen.on_poll("")
+        assert updates[6]["value"] == str(sheet)
+        assert "&lt;this&gt;" in updates[7]
+
+
+def test_a_folder_is_looked_at_as_it_is_typed(kitchen: handlers.Handlers) -> None:
+    text, button, numbers = kitchen.on_folder("/no/such/folder", "x")
+    assert "annot open this folder" in text
+    assert (button["visible"], numbers) == (False, ["0", "0"])
+    assert kitchen.on_use_plan(["17", "10"]) == ["17", "10"]
