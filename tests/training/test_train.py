@@ -385,7 +385,8 @@ def test_checkpointing_changes_nothing_but_the_memory(folder: Path, tmp_path: Pa
     again = [step.loss for step in steps_of(run_trainer(checkpointed))]
     assert again == pytest.approx(losses, rel=1e-4)
     for name, value in weights(plain).items():
-        torch.testing.assert_close(weights(checkpointed)[name], value, rtol=1e-3, atol=1e-4)
+        # Adam's first steps divide a gradient by itself, so rounding counts where it is tiny
+        torch.testing.assert_close(weights(checkpointed)[name], value, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(
