@@ -77,6 +77,8 @@ def serve(out: Path, host: Host, job: Job) -> Meal:
     dataset = make_room(out)
     with job.stage("1/6 gather"):
         write_dirty_dataset(dataset)
+        drawn = len(scan_subset(dataset))
+        job.report(drawn, drawn, "pictures drawn")
     with job.stage("2/6 clean"):
         clean(dataset, job)
     with job.stage("3/6 tag"):

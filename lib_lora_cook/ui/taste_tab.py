@@ -46,6 +46,7 @@ def build_taste(widgets: list[Widget], handlers: Handlers) -> TasteTab:
     sheet = make(
         gr.Image, label=texts.SHEET, type="filepath", interactive=False, visible=False,
         elem_id="lora_cook_sheet",
+        show_share_button=False, buttons=["download", "fullscreen"],  # sharing asks another server
     )  # fmt: skip
     outputs = [run, files, fields["prompts"], note]
     listen(again.click, handlers.on_runs, [fields["prompts"]], outputs)
