@@ -71,6 +71,8 @@ def problems_of(config: TrainingConfig) -> list[str]:
             found.append(f"subset {number} has no image_dir")
     if config.model.max_token_length not in (75, 150, 225):
         found.append("max_token_length must be 75, 150 or 225")
+    if Path(config.save.output_name).name != config.save.output_name:
+        found.append("output_name is a name without folders: put those into output_dir")
     if not any(learning_rates(config.optimizer)):
         found.append("both learning rates are 0, so nothing would be trained")
     return list(dict.fromkeys(found))

@@ -16,9 +16,33 @@ from ..config import NetworkConfig
 from .targets import Target
 
 Forward = Callable[..., Tensor]
+
+
+class LowRank(LoConModule):
+    """LyCORIS' LoCon as a low-rank branch, with the dropouts of sd-scripts' networks.lora.
+
+    dropout drops features behind `down`; rank_dropout drops ranks by picture and makes up for them.
+    """
+
+    def bypass_forward_diff(self, x: Tensor, scale: float = 1) -> Tensor:
+        """up(down(x)) * alpha / dim * scale, [B, ..., out]."""
+        drops = isinstance(self.dropout, nn.Dropout)
+        if not (self.training and (drops or self.rank_dropout)):
+            return super().bypass_forward_diff(x, scale)
+        inner, factor = self.lora_down(x.to(self.lora_down.weight.dtype)), self.scale * scale
+        if drops:
+            inner = self.dropout(inner)
+        if self.rank_dropout:
+            kept = torch.rand(len(inner), self.lora_dim, device=inner.device) > self.rank_dropout
+            ranks = (-1, 1, 1) if inner.ndim == 4 else (*[1] * (inner.ndim - 2), -1)
+            inner = inner * kept.view(len(inner), *ranks)
+            factor = factor / (1 - self.rank_dropout)
+        return (self.lora_up(inner) * factor).to(x.dtype)
+
+
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "LoRA": (LoConModule, {"bypass_mode": True}),
-    "LoCon": (LoConModule, {"bypass_mode": True}),
+    "LoRA": (LowRank, {"bypass_mode": True}),
+    "LoCon": (LowRank, {"bypass_mode": True}),
     "LoHa": (LohaModule, {"bypass_mode": False}),
     "LoKr": (LokrModule, {"bypass_mode": False}),
     # AUTOMATIC1111 knows only the first form of DoRA, with norms along the inputs

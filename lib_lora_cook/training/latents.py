@@ -18,6 +18,8 @@ from ..models.trainable import TrainableModel
 from ..networks.weights import write_atomically
 from .pictures import Picture, read_pixels
 
+FORM = 2
+"""Goes up when a picture is turned into pixels in another way, so that no old latents are met."""
 View = tuple[Picture, bool]
 """A picture, and whether it is mirrored."""
 
@@ -68,7 +70,15 @@ def latent_name(view: View, vae: str) -> str:
     """A file name made of the picture's bytes, bucket, crop, mirroring and VAE."""
     picture, mirrored = view
     fit = picture.fit
-    facts = (content_hash(picture.image.path), fit.bucket, fit.resized, fit.crop_box, mirrored, vae)
+    facts = (
+        FORM,
+        content_hash(picture.image.path),
+        fit.bucket,
+        fit.resized,
+        fit.crop_box,
+        mirrored,
+        vae,
+    )
     name = hashlib.sha256(repr(facts).encode()).hexdigest()
     return f"{name[:2]}/{name}.safetensors"
 

@@ -270,3 +270,34 @@ def test_adapters_are_fp32_on_a_half_precision_layer() -> None:
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
     with network:
         assert layer(torch.randn(2, 6, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (3, 5, 8)])
+def test_dropped_ranks_differ_by_picture_and_are_made_up_for(shape: tuple[int, ...]) -> None:
+    layer = nn.Linear(8, 6)
+    adapter: Any = make_adapter(
+        Target("a", layer, "unet", 4, 2.0), NetworkConfig(network_dim=4, rank_dropout=0.5)
+    )
+    nn.init.normal_(adapter.lora_up.weight)
+    pixels = torch.randn(shape)
+    torch.manual_seed(3)
+    found = adapter.train()(pixels) - layer(pixels)
+    torch.manual_seed(3)
+    kept = (torch.rand(3, 4) > 0.5).float()
+    inner = adapter.lora_down(pixels) * kept.view(3, *[1] * (len(shape) - 2), 4)
+    torch.testing.assert_close(found, adapter.lora_up(inner) * (2.0 / 4) / 0.5)
+    assert len({tuple(row) for row in kept.tolist()}) > 1
+
+
+def test_dropout_drops_what_lies_between_down_and_up() -> None:
+    layer = nn.Linear(8, 6)
+    adapter: Any = make_adapter(
+        Target("a", layer, "unet", 4, 4.0), NetworkConfig(network_dim=4, network_dropout=0.5)
+    )
+    nn.init.normal_(adapter.lora_up.weight)
+    pixels = torch.randn(2, 8)
+    torch.manual_seed(5)
+    found = adapter.train()(pixels) - layer(pixels)
+    torch.manual_seed(5)
+    inner = torch.dropout(adapter.lora_down(pixels), 0.5, train=True)
+    torch.testing.assert_close(found, adapter.lora_up(inner))
