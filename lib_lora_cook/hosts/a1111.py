@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import RepaddedTokenizer, TextEncoder, clip_encoder, open_clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
+from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from . import borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
@@ -46,16 +47,14 @@ class A1111Host(WebuiHost):
                 yield model
 
     @contextmanager
-    def open_wardrobe(
-        self, loras: Sequence[Path], config: ModelConfig
-    ) -> Iterator[borrow.LiveWardrobe]:
+    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[LoraWardrobe]:
         """LoRA files in memory for the loaded model; pictures are drawn as the host draws."""
         with self.at_work(DRAWING):
             sd_model = loaded_model(config)
             with (
                 self._without_loras(sd_model),
                 LdmModel(parts_of(sd_model), config) as model,
-                borrow.wardrobe_of(loras, model) as wardrobe,
+                wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
             ):
                 yield wardrobe
 

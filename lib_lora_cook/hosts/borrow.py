@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from ..models.ldm import LdmModel
-from ..networks.attach import Network
-from ..networks.weights import network_of_file
 
 PAUSE, TRIES = 0.02, 50
 """Seconds between two looks whether another thread has taken the queue, and how many."""
@@ -62,41 +58,6 @@ class QueueLock:
         finally:
             self._lock.acquire()
             self._owner, self._depth = threading.get_ident(), depth
-
-
-class LiveWardrobe:
-    """LoRA files in memory as networks of the host's live layers."""
-
-    def __init__(self, networks: Mapping[Path, Network]) -> None:
-        self.networks, self._worn = networks, None
-        for network in networks.values():
-            network.eval()
-
-    _worn: Network | None
-
-    def wear(self, lora: Path | None, weight: float) -> None:
-        """Put one on at a weight, and take off what was on; at weight 0 nothing is on."""
-        if self._worn is not None:
-            self._worn.__exit__(None, None, None)
-            self._worn = None
-        if lora is not None and weight != 0.0:
-            self._worn = self.networks[lora]
-            self._worn.set_multiplier(weight)
-            self._worn.__enter__()
-
-
-@contextmanager
-def wardrobe_of(loras: Iterable[Path], model: LdmModel) -> Iterator[LiveWardrobe]:
-    """LoRA files as networks of a model's layers, in the precision it computes in."""
-    layers = model.layers()
-    networks = {path: network_of_file(path, layers) for path in loras}
-    for network in networks.values():
-        network.to(dtype=model.dtype)
-    wardrobe = LiveWardrobe(networks)
-    try:
-        yield wardrobe
-    finally:
-        wardrobe.wear(None, 0.0)
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from ..models.diffusers import DiffusersModel, family_of
 from ..models.trainable import SD1, TrainableModel
-from ..networks.attach import Network
-from ..networks.weights import network_of_file
+from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from .base import GenerateRequest
 
 PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -66,17 +65,14 @@ class StandaloneHost:
         return self._loaded
 
     @contextmanager
-    def open_wardrobe(
-        self, loras: Sequence[Path], config: ModelConfig
-    ) -> Iterator[DiffusersWardrobe]:
+    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[LoraWardrobe]:
         """LoRA files in memory for the checkpoint of the config."""
-        with self.borrow_model(config, "fp16" if torch.cuda.is_available() else "no") as model:
-            layers = model.layers()
-            wardrobe = DiffusersWardrobe({path: network_of_file(path, layers) for path in loras})
-            try:
-                yield wardrobe
-            finally:
-                wardrobe.wear(None, 0.0)
+        precision = "fp16" if torch.cuda.is_available() else "no"
+        with (
+            self.borrow_model(config, precision) as model,
+            wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
+        ):
+            yield wardrobe
 
     @torch.no_grad()
     def generate(self, request: GenerateRequest) -> list[Image.Image]:
@@ -134,27 +130,6 @@ def texts_of(request: GenerateRequest, pipeline: Any, config: ModelConfig) -> di
         "prompt_embeds": model.encode_text(prompts).hidden,
         "negative_prompt_embeds": model.encode_text(negative).hidden,
     }
-
-
-class DiffusersWardrobe:
-    """LoRA files as networks of live modules; wearing one sets a pointer a layer."""
-
-    def __init__(self, networks: dict[Path, Network]) -> None:
-        self.networks, self._worn = networks, None
-        for network in networks.values():
-            network.eval()
-
-    _worn: Network | None
-
-    def wear(self, lora: Path | None, weight: float) -> None:
-        """Put one on at a weight, and take off what was on."""
-        if self._worn is not None:
-            self._worn.__exit__(None, None, None)
-            self._worn = None
-        if lora is not None:
-            self._worn = self.networks[lora]
-            self._worn.set_multiplier(weight)
-            self._worn.__enter__()
 
 
 def load_pipeline(config: ModelConfig, dtype: torch.dtype) -> Any:
