@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from . import commands, commands_captions, commands_dataset, commands_doctor
+from .commands import captions, demo, doctor, pictures, plan, sweep, tag, train, undo
 from .errors import UserError
 from .jobs import Cancelled, ConsoleJob
 
 CANCELLED = 130
+VERBS = (demo, train, sweep, plan, doctor, pictures, tag, captions, undo)
+"""In the order of `--help`."""
 Verb = Callable[[argparse.Namespace, ConsoleJob], dict[str, Any]]
 
 
@@ -76,13 +78,8 @@ def make_parser() -> Parser:
     """Every verb with its options, help and example."""
     parser = Parser(prog="lora-cook", description="From pictures to a LoRA, and to its best epoch.")
     verbs = parser.add_subparsers(dest="name", required=True, metavar="VERB")
-    commands.add_demo(verbs)
-    commands.add_train(verbs)
-    commands.add_sweep(verbs)
-    commands.add_plan(verbs)
-    commands.add_undo(verbs)
-    for more in (commands_doctor, commands_dataset, commands_captions):
-        more.add_verbs(verbs)
+    for group in VERBS:
+        group.add_verbs(verbs)
     return parser
 
 

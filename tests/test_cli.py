@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lib_lora_cook import cli, commands
+from lib_lora_cook import cli
+from lib_lora_cook.commands import plan
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Cancelled, ConsoleJob
 from tests.tiny_runs import snapshot, write_pictures
@@ -29,7 +30,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
 
 
 def run_verb(monkeypatch: pytest.MonkeyPatch, verb: Any, *arguments: str) -> int:
-    monkeypatch.setattr(commands, "plan", verb)
+    monkeypatch.setattr(plan, "plan", verb)
     return cli.main(["plan", "anything", *arguments])
 
 

@@ -69,10 +69,7 @@ LAYERS = {
     "api": Layer(ABOVE + " ui.texts ui.work ui.form ui.runner", "fastapi pydantic"),
     # A shell has no WebUI around it: its verbs build the host that needs none.
     "commands": Layer(ABOVE + " hosts.detect hosts.standalone demo ui"),
-    "commands_dataset": Layer(ABOVE + " hosts.detect hosts.standalone demo ui commands"),
-    "commands_doctor": Layer(ABOVE + " commands commands_dataset"),
-    "commands_captions": Layer(ABOVE + " commands commands_dataset"),
-    "cli": Layer("commands commands_dataset commands_doctor commands_captions"),
+    "cli": Layer("commands"),
     "__main__": Layer("cli"),
     "__init__": Layer(),
 }

@@ -6,8 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .commands import Verbs
-from .commands_dataset import (
+from ..dataset.images import Failure, scan_subset
+from ..errors import UserError
+from ..jobs import ConsoleJob
+from .base import Verbs
+from .changing import (
     add_changing,
     add_folder,
     listed,
@@ -16,9 +19,6 @@ from .commands_dataset import (
     recover,
     tell_changes,
 )
-from .dataset.images import Failure, scan_subset
-from .errors import UserError
-from .jobs import ConsoleJob
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -45,7 +45,7 @@ def add_duplicates(verbs: Verbs) -> None:
 
 def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Find copies, and throw them away if asked to."""
-    from .dataset.duplicates import find_duplicates, plan_duplicates, settled
+    from ..dataset.duplicates import find_duplicates, plan_duplicates, settled
 
     if not 1 <= options.hardness <= 100:
         raise UserError("Hardness goes from 1 to 100", f"--hardness {options.hardness}")
@@ -90,8 +90,8 @@ def add_doctor(verbs: Verbs) -> None:
 
 def doctor(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Look the folder over, and mend what is named."""
-    from .dataset.look import look_at
-    from .dataset.report import check_fixes, findings, plan_fixes
+    from ..dataset.look import look_at
+    from ..dataset.report import check_fixes, findings, plan_fixes
 
     check_fixes(options.fix)
     if options.fix:

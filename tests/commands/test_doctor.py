@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.test_pictures import Capture, refused, said
 from tests.dataset.tree import dirty_folder, picture, save, snapshot, write
-from tests.test_commands_dataset import Capture, refused, said
 
 
 @pytest.fixture

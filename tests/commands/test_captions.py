@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lib_lora_cook import commands_captions
 from lib_lora_cook.cli import main
+from lib_lora_cook.commands import tag
 from lib_lora_cook.dataset import journal
 from tests.captioning.test_onnx_tagger import write_tagger
+from tests.commands.test_pictures import Capture, refused, said
 from tests.dataset.tree import save, snapshot, write
-from tests.test_commands_dataset import Capture, refused, said
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_tagger_is_found_by_its_name_and_a_misspelt_one_told(
 
 
 def test_pictures_come_back_in_order_from_the_decoders(folder: Path) -> None:
-    images = commands_captions.scan_captions(folder) * 12
-    batches = list(commands_captions.opened_ahead(images, []))
+    images = tag.scan_captions(folder) * 12
+    batches = list(tag.opened_ahead(images, []))
     assert [len(batch) for batch in batches] == [8, 8, 8, 8, 4]
     assert [image for batch in batches for image, _ in batch] == images
