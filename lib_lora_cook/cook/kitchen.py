@@ -1,44 +1,30 @@
-"""The straight way of a run: pictures, latents, network, steps, a file an epoch."""
+"""A run at work: its files, its state, its watcher."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any
 
-from .config import TrainingConfig, learning_rates
-from .config_file import run_text, wrong_values
-from .errors import UserError
-from .hosts.base import Host
-from .jobs import Cancelled, Job
-from .models.trainable import TrainableModel
-from .networks.attach import make_network
-from .networks.targets import network_targets
-from .networks.weights import (
-    as_text,
-    network_of_file,
-    read_file,
-    save_network,
-    write_atomically,
-)
-from .training import buckets, loss, optimizers
-from .training.batches import Batches
-from .training.latents import encode_latents
-from .training.learning_rate import warmup_steps
-from .training.metadata import RunFacts, file_metadata, run_metadata
-from .training.pictures import Picture, read_pictures
-from .training.state import load_loop, save_loop
-from .training.train import EpochEnd, Event, Step, Trainer, make_trainer, train
+from ..config import TrainingConfig
+from ..config_file import run_text
+from ..errors import UserError
+from ..hosts.base import Host
+from ..jobs import Cancelled, Job
+from ..models.trainable import TrainableModel
+from ..networks.weights import as_text, save_network, write_atomically
+from ..training import optimizers
+from ..training.learning_rate import warmup_steps
+from ..training.metadata import RunFacts, file_metadata, run_metadata
+from ..training.pictures import Picture
+from ..training.state import load_loop, save_loop
+from ..training.train import EpochEnd, Event, Step, Trainer, train
+from .checks import check_room
+from .files import lora_name
 
 Watcher = Callable[[Event], None]
-SPARE_BYTES = 64 * 1024 * 1024
-"""Room on the disk beyond the files themselves, without which no run is begun."""
 
 
 @dataclass
@@ -50,92 +36,6 @@ class Cooked:
     seconds: float = 0.0
     stopped: str | None = None
     """Why the run ended before its last step, or None."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How one call of `cook` runs."""
-
-    resume: bool = False
-    watch: Watcher = lambda event: None
-
-
-def problems_of(config: TrainingConfig) -> list[str]:
-    """All that is wrong with a run before a picture is read or a model is touched."""
-    found = [*wrong_values(config), *buckets.problems(config.bucket)]
-    found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
-    if all(subset.is_reg for subset in config.subsets):
-        found.append("there is no [[subsets]] with an image_dir and without is_reg")
-    for number, subset in enumerate(config.subsets, 1):
-        if not subset.image_dir:
-            found.append(f"subset {number} has no image_dir")
-    if config.model.max_token_length not in (75, 150, 225):
-        found.append("max_token_length must be 75, 150 or 225")
-    if Path(config.save.output_name).name != config.save.output_name:
-        found.append("output_name is a name without folders: put those into output_dir")
-    if not any(learning_rates(config.optimizer)):
-        found.append("both learning rates are 0, so nothing would be trained")
-    return list(dict.fromkeys(found))
-
-
-def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None = None) -> Cooked:
-    """Train, and write a LoRA file an epoch; a stop keeps what was reached.
-
-    UserError before anything is written when the settings, the pictures, the model or the output
-    folder are not as they must be.
-    """
-    options = options or Options()
-    if problems := problems_of(config):
-        raise UserError("; ".join(problems), "the run's settings", "Correct them.")
-    started = time.time()
-    pictures = read_pictures(config)
-    check_writable(Path(config.save.output_dir))
-    if config.network.network_weights:
-        read_file(Path(config.network.network_weights))
-    with host.borrow_model(config.model, config.loop.mixed_precision) as model:
-        store = encode_latents(
-            pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job
-        )
-        batches = Batches(
-            pictures, store, config.loop.train_batch_size, config.loop.seed,
-            config.loss.prior_loss_weight,
-        )  # fmt: skip
-        network = build_network(config, model)
-        with network:
-            trainer = make_trainer(config, model, network, batches, job.log)
-            kitchen = Kitchen(config, model, pictures, trainer, host, started)
-            kitchen.prepare(options.resume)
-            cooked = kitchen.run(options.watch, job)
-    cooked.seconds = time.time() - started
-    return cooked
-
-
-def check_writable(folder: Path) -> None:
-    """UserError if no file can be made in a folder, or no such folder; leaves nothing behind."""
-    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    try:
-        with TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"Nothing can be written here ({error.strerror})", folder, "Choose another output_dir."
-        ) from None
-
-
-def build_network(config: TrainingConfig, model: TrainableModel) -> Any:
-    """The run's network: fresh, from its seed, or going on from `network_weights`."""
-    from .training.train import fixed_seed
-
-    if config.network.network_weights:
-        return network_of_file(Path(config.network.network_weights), model.layers())
-    with fixed_seed(f"{config.loop.seed}:network", model.device):
-        targets = network_targets(model.layers(), config.network, config.optimizer)
-        return make_network(targets, config.network)
-
-
-def latents_folder(config: TrainingConfig, host: Host) -> Path | None:
-    """Where encoded pictures are kept, or None."""
-    return host.cache_dir / "latents" if config.loop.cache_latents_to_disk else None
 
 
 def fingerprint_of(config: TrainingConfig, pictures: Sequence[Picture]) -> str:
@@ -174,18 +74,12 @@ class Kitchen:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.folder / f"{self.config.save.output_name}.toml",
                              run_text(self.config).encode())  # fmt: skip
-            free = shutil.disk_usage(self.folder).free
         except OSError as error:
             raise UserError(
                 f"Nothing can be written here ({error.strerror})", self.folder,
                 "Choose another output_dir.",
             ) from None  # fmt: skip
-        need = self.bytes_to_write() + SPARE_BYTES
-        if free < need:
-            raise UserError(
-                f"The disk has {free >> 20} MiB free, and the run needs {need >> 20} MiB",
-                self.folder, "Free some room, or choose another output_dir.",
-            )  # fmt: skip
+        check_room(self.folder, self.bytes_to_write())
 
     def bytes_to_write(self) -> int:
         """The size of all the run's files and of its state."""
@@ -261,8 +155,3 @@ class Kitchen:
         """Save the loop for a resume."""
         fingerprint = fingerprint_of(self.config, self.pictures)
         save_loop(self.trainer.loop, self.state_path, fingerprint)
-
-
-def lora_name(name: str, epoch: int, *, last: bool) -> str:
-    """kohya's file names: `name-000003.safetensors`, and the last one without its epoch."""
-    return f"{name}.safetensors" if last else f"{name}-{epoch:06d}.safetensors"

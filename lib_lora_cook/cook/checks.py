@@ -1,0 +1,55 @@
+"""What must be right before the first step: the settings, the output folder, the disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from ..config import TrainingConfig, learning_rates
+from ..config_file import wrong_values
+from ..errors import UserError
+from ..training import buckets, loss, optimizers
+
+SPARE_BYTES = 64 * 1024 * 1024
+"""Room on the disk beyond the files themselves, without which no run is begun."""
+
+
+def problems_of(config: TrainingConfig) -> list[str]:
+    """All that is wrong with a run before a picture is read or a model is touched."""
+    found = [*wrong_values(config), *buckets.problems(config.bucket)]
+    found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
+    if all(subset.is_reg for subset in config.subsets):
+        found.append("there is no [[subsets]] with an image_dir and without is_reg")
+    for number, subset in enumerate(config.subsets, 1):
+        if not subset.image_dir:
+            found.append(f"subset {number} has no image_dir")
+    if config.model.max_token_length not in (75, 150, 225):
+        found.append("max_token_length must be 75, 150 or 225")
+    if Path(config.save.output_name).name != config.save.output_name:
+        found.append("output_name is a name without folders: put those into output_dir")
+    if not any(learning_rates(config.optimizer)):
+        found.append("both learning rates are 0, so nothing would be trained")
+    return list(dict.fromkeys(found))
+
+
+def check_writable(folder: Path) -> None:
+    """UserError if no file can be made in a folder, or no such folder; leaves nothing behind."""
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"Nothing can be written here ({error.strerror})", folder, "Choose another output_dir."
+        ) from None
+
+
+def check_room(folder: Path, need: int) -> None:
+    """UserError if a folder's disk has not `need` bytes free and some to spare."""
+    free, need = shutil.disk_usage(folder).free, need + SPARE_BYTES
+    if free < need:
+        raise UserError(
+            f"The disk has {free >> 20} MiB free, and the run needs {need >> 20} MiB",
+            folder, "Free some room, or choose another output_dir.",
+        )  # fmt: skip

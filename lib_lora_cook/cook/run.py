@@ -1,0 +1,77 @@
+"""The straight way of a run: pictures, latents, network, steps, a file an epoch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import TrainingConfig
+from ..errors import UserError
+from ..hosts.base import Host
+from ..jobs import Job
+from ..models.trainable import TrainableModel
+from ..networks.attach import make_network
+from ..networks.targets import network_targets
+from ..networks.weights import network_of_file, read_file
+from ..training.batches import Batches
+from ..training.latents import encode_latents
+from ..training.pictures import read_pictures
+from ..training.train import fixed_seed, make_trainer
+from .checks import check_writable, problems_of
+from .kitchen import Cooked, Kitchen, Watcher
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one call of `cook` runs."""
+
+    resume: bool = False
+    watch: Watcher = lambda event: None
+
+
+def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None = None) -> Cooked:
+    """Train, and write a LoRA file an epoch; a stop keeps what was reached.
+
+    UserError before anything is written when the settings, the pictures, the model or the output
+    folder are not as they must be.
+    """
+    options = options or Options()
+    if problems := problems_of(config):
+        raise UserError("; ".join(problems), "the run's settings", "Correct them.")
+    started = time.time()
+    pictures = read_pictures(config)
+    check_writable(Path(config.save.output_dir))
+    if config.network.network_weights:
+        read_file(Path(config.network.network_weights))
+    with host.borrow_model(config.model, config.loop.mixed_precision) as model:
+        store = encode_latents(
+            pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job
+        )
+        batches = Batches(
+            pictures, store, config.loop.train_batch_size, config.loop.seed,
+            config.loss.prior_loss_weight,
+        )  # fmt: skip
+        network = build_network(config, model)
+        with network:
+            trainer = make_trainer(config, model, network, batches, job.log)
+            kitchen = Kitchen(config, model, pictures, trainer, host, started)
+            kitchen.prepare(options.resume)
+            cooked = kitchen.run(options.watch, job)
+    cooked.seconds = time.time() - started
+    return cooked
+
+
+def build_network(config: TrainingConfig, model: TrainableModel) -> Any:
+    """The run's network: fresh, from its seed, or going on from `network_weights`."""
+    if config.network.network_weights:
+        return network_of_file(Path(config.network.network_weights), model.layers())
+    with fixed_seed(f"{config.loop.seed}:network", model.device):
+        targets = network_targets(model.layers(), config.network, config.optimizer)
+        return make_network(targets, config.network)
+
+
+def latents_folder(config: TrainingConfig, host: Host) -> Path | None:
+    """Where encoded pictures are kept, or None."""
+    return host.cache_dir / "latents" if config.loop.cache_latents_to_disk else None
