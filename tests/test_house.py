@@ -49,9 +49,9 @@ LAYERS = {
     ),
     "hosts.base": Layer("config models.trainable", "PIL"),  # a host hands back pictures
     "hosts.detect": Layer("hosts"),  # the one that knows them all
-    # webui and borrow hold what the WebUIs share; a host does not know another host.
+    # webui, blocks and borrow hold what the WebUIs share; a host does not know another host.
     "hosts": Layer(
-        "hosts.base hosts.webui hosts.borrow hosts.refuse config models networks",
+        "hosts.base hosts.webui hosts.blocks hosts.borrow hosts.refuse config models networks",
         " ".join(HOST_MODULES) + " torch PIL",
     ),
     "hosts.standalone": Layer(

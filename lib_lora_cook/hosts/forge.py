@@ -23,7 +23,7 @@ from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
-from . import borrow, refuse
+from . import blocks, borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
 NOTHING_WORN = str([])
@@ -87,7 +87,7 @@ class ForgeHost(WebuiHost):
             pytorch = attention.attention_pytorch
             stack.enter_context(borrow.swapped(backend_unet, "attention_function", pytorch))
             stack.enter_context(borrow.swapped(stream, "stream_activated", False))
-            stack.enter_context(out_of_place(modules[0]))
+            stack.enter_context(blocks.out_of_place(modules[0]))
             yield
 
     def refresh_loras(self) -> None:
@@ -188,7 +188,7 @@ def parts_of(sd_model: Any) -> LdmParts:
     kmodel, vae, family = own.unet.model, own.vae.first_stage_model, family_of(sd_model)
     unet, predictor = kmodel.diffusion_model, kmodel.predictor
     return LdmParts(
-        family, unet, partial(call_unet, unet), encoders_of(sd_model, family), vae,
+        family, unet, partial(blocks.call_unet, unet), encoders_of(sd_model, family), vae,
         partial(moments_of, vae), float(vae.scaling_factor), predictor.alphas_cumprod,
         predictor.prediction_type == "v_prediction", own.unet.load_device,
         kmodel.computation_dtype, own.vae.vae_dtype, Path(info.filename).name, info.sha256 or "",
@@ -198,16 +198,6 @@ def parts_of(sd_model: Any) -> LdmParts:
         ),
         must_recompute=kmodel.storage_dtype != kmodel.computation_dtype,
     )  # fmt: skip
-
-
-def call_unet(
-    unet: nn.Module, noisy: Tensor, timesteps: Tensor, states: Tensor, vector: Tensor | None
-) -> Tensor:
-    """The UNet's output; its options are a dict of our own, since it writes into its default."""
-    output: Tensor = unet(
-        noisy, timesteps.float(), context=states, y=vector, transformer_options={}
-    )
-    return output
 
 
 def moments_of(vae: Any, pixels: Tensor) -> Tensor:
@@ -227,32 +217,3 @@ def encoders_of(sd_model: Any, family: ModelFamily) -> tuple[TextEncoder, ...]:
         clip_encoder(models.clip_l.transformer, tokenizers.clip_l, "lora_te1"),
         clip_encoder(second, tokenizers.clip_g, "lora_te2", second.text_projection),
     )
-
-
-@contextmanager
-def out_of_place(unet: nn.Module) -> Iterator[None]:
-    """Residuals are added to a new tensor while gradients are recorded: the old one is needed."""
-    blocks = [it for it in unet.modules() if type(it).__name__ == "BasicTransformerBlock"]
-    with ExitStack() as stack:
-        for block in blocks:
-            call = partial(transformer_block, block, block._forward)
-            stack.enter_context(borrow.shadowed(block, "_forward", call))
-        yield
-
-
-def transformer_block(
-    block: Any, inner: Any, x: Tensor, context: Tensor | None = None,
-    transformer_options: dict[str, Any] | None = None,
-) -> Tensor:  # fmt: skip
-    """Self-attention, cross-attention, feed-forward, each added to what went in (pre-norm)."""
-    if not torch.is_grad_enabled():
-        output: Tensor = inner(x, context, transformer_options or {})
-        return output
-    if block.ff_in:
-        widened = block.ff_in(block.norm_in(x))
-        x = widened + x if block.is_res else widened
-    x = x + block.attn1(block.norm1(x), context=context if block.disable_self_attn else None)
-    if block.attn2 is not None:
-        x = x + block.attn2(block.norm2(x), context=context)
-    fed: Tensor = block.ff(block.norm3(x))
-    return fed + x if block.is_res else fed
