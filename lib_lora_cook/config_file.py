@@ -15,7 +15,10 @@ from .config import GROUPS, SubsetConfig, TrainingConfig, out_of_bounds, setting
 from .errors import UserError
 
 VERSION = 1
-PATHS = {"pretrained_model_name_or_path", "output_dir", "network_weights", "image_dir"}
+PATHS = {
+    "pretrained_model_name_or_path", "output_dir", "output_dir_fallback", "network_weights",
+    "image_dir",
+}  # fmt: skip
 """Settings that are paths relative to the run file."""
 GROUP_OF = {item.name: group for group, kind in GROUPS.items() for item in fields(kind)}
 SUBSET_KEYS = {item.name for item in fields(SubsetConfig)}

@@ -22,6 +22,16 @@ class Job:
         """Whether the watcher has asked for a stop."""
         return False
 
+    @property
+    def paused(self) -> bool:
+        """Whether the watcher has asked to wait where that is safe."""
+        return False
+
+    @property
+    def discarding(self) -> bool:
+        """Whether what the work has made is to be thrown away once it stops."""
+        return False
+
     def report(self, done: int, total: int, text: str = "") -> None:
         """Tell that `done` of `total` units of the present stage are finished."""
 

@@ -100,7 +100,13 @@ def test_the_saved_run_file_is_the_run(tmp_path: Path, host: Any, sd1_folder: Pa
     ("changes", "names"),
     [
         ({"save_every_n_epochs": 2}, ["tiny-000002", "tiny-000004", "tiny"]),
-        ({"save_last_n_epochs": 2}, ["tiny-000004", "tiny"]),
+        ({"save_every_n_epochs": 0}, ["tiny"]),
+        ({"save_n_epoch_ratio": 2}, ["tiny-000002", "tiny-000004", "tiny"]),
+        ({"save_last_n_epochs": 2}, ["tiny-000003", "tiny-000004", "tiny"]),
+        (
+            {"save_every_n_epochs": 0, "save_every_n_steps": 3, "save_last_n_steps": 5},
+            ["tiny-step00000009", "tiny-step00000012", "tiny"],
+        ),
     ],
 )
 def test_only_the_files_asked_for_are_kept(
@@ -150,7 +156,10 @@ def straight(
 def test_a_stopped_run_goes_on_to_the_same_tensors(
     tmp_path: Path, host: Any, straight: Any, step: int
 ) -> None:
-    """In the middle of an epoch, at its end (3), and behind the very last step (6)."""
+    """In the middle of an epoch, at its end (3), and behind the very last step (6).
+
+    A stop inside an epoch leaves the file of its step; one at an epoch's end that of the epoch.
+    """
     make, expected, losses = straight
     job = StopsAt(step)
     first = cook_tiny(make(tmp_path), host, job.watch, job)
@@ -160,7 +169,9 @@ def test_a_stopped_run_goes_on_to_the_same_tensors(
     second = cook_tiny(make(tmp_path), host, resume=True)
     assert second.losses == losses[step:]
     assert second.cooked.stopped is None
-    assert [it.stem for it in second.cooked.loras] == ["tiny-000001", "tiny"]
+    inside = [] if step in (3, 6) else [f"tiny-step{step:08d}"]
+    wanted = [*inside, "tiny-000001"] if step < 3 else ["tiny-000001", *inside]
+    assert [it.stem for it in second.cooked.loras] == [*wanted, "tiny"]
     assert_same_file(second.cooked.loras[-1], expected)
 
 

@@ -53,9 +53,27 @@ class SaveConfig:
     """What is written, where, and how often."""
 
     output_dir: str = setting("loras", "The folder for LoRA files")
-    output_name: str = setting("lora", "The name of LoRA files")
-    save_every_n_epochs: int = setting(1, "An epoch's file every N epochs", low=1)
+    output_dir_fallback: str = setting(
+        "", "A folder on another disk, used while output_dir cannot be written to"
+    )
+    output_name: str = setting(
+        "lora", "The name of LoRA files; name-2 where an earlier run has it already"
+    )
+    save_every_n_epochs: int = setting(1, "An epoch's file every N epochs; 0: never", low=0)
+    save_n_epoch_ratio: int | None = setting(
+        None, "At least this many epochs' files in all; before save_every_n_epochs", low=1
+    )
     save_last_n_epochs: int | None = setting(None, "Keep the files of the last N epochs", low=1)
+    save_every_n_steps: int | None = setting(None, "A file every N steps too", low=1)
+    save_last_n_steps: int | None = setting(
+        None, "Drop files of steps that are more than N steps old", low=1
+    )
+    save_state_every_n_steps: int | None = setting(
+        None, "Keep the state to resume from every N steps too", low=1
+    )
+    save_state_every_n_minutes: float = setting(
+        5.0, "Keep the state to resume from every N minutes; 0: only with a file", low=0
+    )
     save_precision: str = setting(
         "fp16", "Precision of the files", choices=("fp16", "bf16", "float")
     )

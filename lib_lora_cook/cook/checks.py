@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from ..config import TrainingConfig, learning_rates
+from ..config import SaveConfig, TrainingConfig, learning_rates
 from ..config_file import wrong_values
 from ..errors import UserError
 from ..training import buckets, loss, optimizers
@@ -33,16 +33,21 @@ def problems_of(config: TrainingConfig) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def check_writable(folder: Path) -> None:
-    """UserError if no file can be made in a folder, or no such folder; leaves nothing behind."""
-    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    try:
-        with TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"Nothing can be written here ({error.strerror})", folder, "Choose another output_dir."
-        ) from None
+def check_writable(save: SaveConfig) -> None:
+    """UserError if no file can be made in a run's folders, or no such folder; leaves nothing."""
+    wanted = {"output_dir": save.output_dir, "output_dir_fallback": save.output_dir_fallback}
+    for setting, folder in wanted.items():
+        if not folder:
+            continue
+        there = next(it for it in (Path(folder), *Path(folder).resolve().parents) if it.exists())
+        try:
+            with TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise UserError(
+                f"Nothing can be written here ({error.strerror})", folder,
+                f"Choose another {setting}.",
+            ) from None  # fmt: skip
 
 
 def check_room(folder: Path, need: int) -> None:

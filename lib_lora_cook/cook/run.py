@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from ..training.latents import encode_latents
 from ..training.pictures import read_pictures
 from ..training.train import fixed_seed, make_trainer
 from .checks import check_writable, problems_of
+from .files import run_name
 from .kitchen import Cooked, Kitchen, Watcher
+from .larder import Larder
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Options:
     """How one call of `cook` runs."""
 
     resume: bool = False
+    """Go on with the newest run of that name, if one was stopped."""
     watch: Watcher = lambda event: None
 
 
@@ -42,7 +45,8 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
         raise UserError("; ".join(problems), "the run's settings", "Correct them.")
     started = time.time()
     pictures = read_pictures(config)
-    check_writable(Path(config.save.output_dir))
+    check_writable(config.save)
+    config = under_a_free_name(config, options.resume, job)
     if config.network.network_weights:
         read_file(Path(config.network.network_weights))
     with host.borrow_model(config.model, config.loop.mixed_precision) as model:
@@ -56,11 +60,19 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
         network = build_network(config, model)
         with network:
             trainer = make_trainer(config, model, network, batches, job.log)
-            kitchen = Kitchen(config, model, pictures, trainer, host, started)
-            kitchen.prepare(options.resume)
-            cooked = kitchen.run(options.watch, job)
+            larder = Larder(config, model, pictures, trainer, job, started)
+            larder.prepare(options.resume)
+            cooked = Kitchen(larder, host, options.watch).run()
     cooked.seconds = time.time() - started
     return cooked
+
+
+def under_a_free_name(config: TrainingConfig, resume: bool, job: Job) -> TrainingConfig:
+    """The run, renamed and told so where an earlier one has files under its name."""
+    name, wanted = run_name(config.save, resume), config.save.output_name
+    if name != wanted:
+        job.log(f"there are files named {wanted} already, so this run's are named {name}")
+    return replace(config, save=replace(config.save, output_name=name))
 
 
 def build_network(config: TrainingConfig, model: TrainableModel) -> Any:

@@ -30,19 +30,28 @@ def save_network(
 ) -> None:
     """Write a LoRA file whole or not at all.
 
-    Raises ValueError when a weight is not finite: such a file is never published.
+    UserError when a weight is not finite: such a file is never published.
     """
     tensors = {k: v.to("cpu", PRECISIONS[precision]) for k, v in network.tensors().items()}
+    refuse_broken(tensors, path)
+    write_atomically(path, safetensors.torch.save(tensors, with_hashes(tensors, metadata)))
+
+
+def refuse_broken(tensors: dict[str, Tensor], path: Path) -> None:
+    """UserError when a weight is not finite: it is NaN, or too large for the file's precision."""
     broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
     if broken:
-        raise ValueError(f"{path.name} is not written: {broken[0]} is not finite")
-    write_atomically(path, safetensors.torch.save(tensors, with_hashes(tensors, metadata)))
+        raise UserError(
+            f"It is not written, because {len(broken)} of its {len(tensors)} tensors hold no "
+            f"finite numbers, such as {broken[0]}", path,
+            "Lower the learning rate; the files before it are good.",
+        )  # fmt: skip
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """A file appears whole or not at all, power cuts included."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         with open(part, "wb") as stream:
             stream.write(data)
@@ -51,6 +60,17 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    if os.name == "posix":  # Elsewhere a folder cannot be opened, and need not be.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def part_of(path: Path) -> Path:
+    """What a file is called while it is written."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def with_hashes(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[str, str]:

@@ -91,10 +91,10 @@ def run_metadata(
 
 
 def file_metadata(
-    config: TrainingConfig, model: TrainableModel, title: str, place: tuple[int, int], now: datetime
+    config: TrainingConfig, model: TrainableModel, place: tuple[int, int], now: datetime
 ) -> dict[str, Any]:
     """What differs from file to file; `place` is (epoch, step), `now` local time."""
-    epoch, step = place
+    (epoch, step), title = place, config.save.output_name
     width, height = config.bucket.resolution
     architecture = model.family.architecture
     if model.v_prediction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 
 from ..errors import UserError
 from ..networks.attach import Network
-from ..networks.weights import write_atomically
+from ..networks.weights import refuse_broken, write_atomically
 
 BROKEN = (
     OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError,
@@ -34,39 +35,47 @@ class Loop:
     """The epoch that is running, from 1."""
     batch: int = 0
     """Batches of this epoch done."""
+    ended: int = 0
+    """The step behind which an epoch's end was told last."""
     refused: int = 0
     """Steps in a row that were not applied because the loss was not finite."""
 
 
-def save_loop(loop: Loop, path: Path, fingerprint: str) -> None:
-    """Write the loop whole or not at all; `fingerprint` names the settings it belongs to."""
+def save_loop(loop: Loop, path: Path, identity: str) -> None:
+    """Write the loop whole or not at all; `identity` tells the run that it belongs to.
+
+    UserError when a weight is not finite, so that the last good state stays.
+    """
+    network = {key: value.cpu() for key, value in loop.network.tensors().items()}
+    refuse_broken(network, path)
     stream = io.BytesIO()
     state = {
-        "fingerprint": fingerprint,
-        "network": {key: value.cpu() for key, value in loop.network.tensors().items()},
+        "identity": identity,
+        "network": network,
         "optimizer": loop.optimizer.state_dict(),
         "scaler": loop.scaler.state_dict(),
-        "place": (loop.step, loop.epoch, loop.batch, loop.refused),
+        "place": (loop.step, loop.epoch, loop.batch, loop.ended, loop.refused),
     }
     torch.save(state, stream)
     write_atomically(path, stream.getvalue())
 
 
-def load_loop(loop: Loop, path: Path, fingerprint: str) -> None:
-    """Take a loop up where it was saved; UserError where the file is another run's or broken."""
+def load_loop(loop: Loop, path: Path, check: Callable[[str], None]) -> None:
+    """Take a loop up where it was saved; UserError where the file is broken.
+
+    `check` is given the saved identity before anything is taken over, and raises where it is
+    another run's.
+    """
     try:
         state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
-        belongs_to = state["fingerprint"]
+        identity, place = state["identity"], state["place"]
     except BROKEN as error:
         raise UserError(
-            f"The saved state cannot be read ({error})", str(path), "Start the run afresh."
-        ) from None
-    if belongs_to != fingerprint:
-        raise UserError(
-            "The saved state belongs to a run with other settings", str(path),
-            "Put the settings back, or start afresh under another output_name.",
-        )  # fmt: skip
+            f"The saved state cannot be read ({error})", str(path),
+            "Start the run without resume: it gets a new name, and nothing is overwritten.",
+        ) from None  # fmt: skip
+    check(identity)
     loop.network.load_tensors(state["network"])
     loop.optimizer.load_state_dict(state["optimizer"])
     loop.scaler.load_state_dict(state["scaler"])
-    loop.step, loop.epoch, loop.batch, loop.refused = state["place"]
+    loop.step, loop.epoch, loop.batch, loop.ended, loop.refused = place

@@ -120,7 +120,7 @@ def train(trainer: Trainer) -> Iterator[Event]:
     trainer.model.train(config.loop.gradient_checkpointing)
     loop.network.train()
     # A run that was stopped between its last step and its last epoch's end still owes that end.
-    while loop.step < trainer.total_steps or loop.batch:
+    while loop.step < trainer.total_steps or loop.ended < loop.step:
         rest = islice(trainer.batches.epoch(loop.epoch), loop.batch, None)
         while loop.step < trainer.total_steps:
             batches = list(islice(rest, config.loop.gradient_accumulation_steps))
@@ -130,7 +130,9 @@ def train(trainer: Trainer) -> Iterator[Event]:
             loop.step += 1
             loop.batch += len(batches)
             yield Step(loop.step, loop.epoch, loss, effective_learning_rates(loop.optimizer))
-        done, loop.epoch, loop.batch = loop.epoch, loop.epoch + 1, 0
+        done, loop.ended = loop.epoch, loop.step
+        if loop.batch >= trainer.batches.per_epoch:  # Else a longer run goes on inside it.
+            loop.epoch, loop.batch = loop.epoch + 1, 0
         yield EpochEnd(done, loop.step)
 
 

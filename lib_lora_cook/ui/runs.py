@@ -35,8 +35,8 @@ def scan_runs(folders: Iterable[Path]) -> list[Run]:
 
 
 def loras_of(file: Path) -> tuple[Path, ...]:
-    """`name-000001.safetensors`, ..., `name.safetensors` beside `name.toml`."""
-    numbered = re.compile(re.escape(file.stem) + r"-\d{6}")
+    """`name-000001.safetensors`, `name-step00000123.safetensors`, ..., `name.safetensors`."""
+    numbered = re.compile(re.escape(file.stem) + r"-(\d{6}|step\d{8})")
     beside = sorted(file.parent.glob("*.safetensors"))
     epochs = [path for path in beside if numbered.fullmatch(path.stem)]
     return tuple(epochs + [path for path in beside if path.stem == file.stem])

@@ -53,7 +53,7 @@ def metadata_of(config: TrainingConfig, model: Any = None) -> dict[str, str]:
     facts = RunFacts(1000.0, 3, 2, 6, 1)
     metadata = run_metadata(config, model, read_pictures(config), facts)
     now = datetime(2024, 5, 6, 7, 8, 9, 123456)
-    metadata |= file_metadata(config, model, "tiny-000001", (1, 3), now)
+    metadata |= file_metadata(config, model, (1, 3), now)
     return as_text(metadata)
 
 
