@@ -17,7 +17,7 @@ from .errors import UserError
 VERSION = 1
 PATHS = {
     "pretrained_model_name_or_path", "output_dir", "output_dir_fallback", "network_weights",
-    "image_dir",
+    "image_dir", "conditioning_data_dir",
 }  # fmt: skip
 """Settings that are paths relative to the run file."""
 GROUP_OF = {item.name: group for group, kind in GROUPS.items() for item in fields(kind)}

@@ -104,10 +104,7 @@ def make_tiny_trainer(config: TrainingConfig, pipeline: Any) -> Trainer:
     model = DiffusersModel(pipeline, config.model)
     pictures = read_pictures(config)
     store = encode_latents(pictures, model, None, 4, null_job)
-    loop = config.loop
-    batches = Batches(
-        pictures, store, loop.train_batch_size, loop.seed, config.loss.prior_loss_weight
-    )
+    batches = Batches(pictures, store, config)
     return make_trainer(config, model, build_network(config, model), batches, print)
 
 

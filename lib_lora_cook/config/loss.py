@@ -43,4 +43,5 @@ class LossConfig:
     zero_terminal_snr: bool = setting(False, "Rescale the schedule to end in pure noise")
     min_timestep: int = setting(0, "The first timestep trained", low=0, high=999)
     max_timestep: int = setting(1000, "One past the last timestep trained", low=1, high=1000)
+    masked_loss: bool = setting(False, "Use the masks of each subset's conditioning_data_dir")
     prior_loss_weight: float = setting(1.0, "Weight of regularisation pictures", low=0)

@@ -34,7 +34,19 @@ class SubsetConfig:
         False, "Choose one of {a|b} and one line of a caption of several lines at each use"
     )
     secondary_separator: str = setting("", "Joins tags that move together when tags are shuffled")
+    caption_separator: str = setting(",", "What stands between two tags")
+    token_warmup_min: int = setting(1, "Tags that a caption has at the first step", low=0)
+    token_warmup_step: float = setting(
+        0.0, "Steps until captions have all their tags; below 1, a share of the run", low=0
+    )
     flip_aug: bool = setting(False, "Mirror half of the pictures; not for asymmetric characters")
+    random_crop: bool = setting(
+        False, "Cut the bucket out of another place at each use, not out of the middle"
+    )
+    alpha_mask: bool = setting(False, "Learn less where the picture is transparent")
+    conditioning_data_dir: str = setting(
+        "", "A folder of masks named like the pictures (white: learn), used with masked_loss"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from ..config import SaveConfig, TrainingConfig, learning_rates
 from ..config_file import wrong_values
 from ..errors import UserError
-from ..training import buckets, loss, optimizers
+from ..training import buckets, loss, optimizers, pictures
 
 SPARE_BYTES = 64 * 1024 * 1024
 """Room on the disk beyond the files themselves, without which no run is begun."""
@@ -19,6 +19,7 @@ def problems_of(config: TrainingConfig) -> list[str]:
     """All that is wrong with a run before a picture is read or a model is touched."""
     found = [*wrong_values(config), *buckets.problems(config.bucket)]
     found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
+    found += pictures.problems(config)
     if all(subset.is_reg for subset in config.subsets):
         found.append("there is no [[subsets]] with an image_dir and without is_reg")
     for number, subset in enumerate(config.subsets, 1):

@@ -53,10 +53,7 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
         store = encode_latents(
             pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job
         )
-        batches = Batches(
-            pictures, store, config.loop.train_batch_size, config.loop.seed,
-            config.loss.prior_loss_weight,
-        )  # fmt: skip
+        batches = Batches(pictures, store, config)
         network = build_network(config, model)
         with network:
             trainer = make_trainer(config, model, network, batches, job.log)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from ..config import ModelConfig
 from .names import text_layers, unet_layers
 from .text import final_norm, glue, hidden_states, pooled_at_eos, token_chunks
 from .trainable import SD1, SD2, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+from .vae import encoder_fingerprint, in_float32
 
 CHECKPOINTING = (
     "activation_checkpointing_enable", "gradient_checkpointing_enable",
@@ -105,12 +104,8 @@ class DiffusersModel:
         return output
 
     def vae_fingerprint(self) -> str:
-        """sha256 over the shapes and a few values of every VAE weight."""
-        digest = hashlib.sha256()
-        for name, weight in self.vae.state_dict().items():
-            digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
-            digest.update(weight.flatten()[:64].float().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """A short name of what turns pictures into latents."""
+        return encoder_fingerprint(self.vae, float(self.pipeline.vae.config.scaling_factor))
 
     def train(self, checkpointing: bool) -> None:
         """Freeze every weight; checkpointing recomputes the blocks in the backward pass."""
@@ -121,19 +116,6 @@ class DiffusersModel:
                 part.train()
                 enable = next(getattr(part, it) for it in CHECKPOINTING if hasattr(part, it))
                 enable()
-
-
-@contextmanager
-def in_float32(module: nn.Module, kept: torch.dtype) -> Iterator[None]:
-    """SDXL's VAE overflows in fp16; to float32 and back again is exact."""
-    if kept == torch.float32:
-        yield
-        return
-    nn.Module.to(module, torch.float32)  # diffusers' own `to` warns
-    try:
-        yield
-    finally:
-        nn.Module.to(module, kept)
 
 
 def family_of(pipeline: Any) -> ModelFamily:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +19,7 @@ from .ldm_layers import unet_layers
 from .ldm_text import TextEncoder
 from .text import glue, token_chunks
 from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+from .vae import encoder_fingerprint, in_float32
 
 HALF = (torch.float16, torch.bfloat16)
 RECOMPUTED = {"BasicTransformerBlock", "ResBlock", "CLIPEncoderLayer", "ResidualAttentionBlock"}
@@ -101,12 +101,23 @@ class LdmModel:
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
         self.parts.still_there()
-        moments = self.parts.moments(pixels.to(self.device, self.parts.vae_dtype)).float()
+        moments = self._moments(pixels.to(self.device, self.parts.vae_dtype))
         mean, log_variance = moments.chunk(2, dim=1)
         shape = (1, *mean.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
         deviation = torch.exp(0.5 * log_variance.clamp(-30.0, 20.0))
         return (mean + deviation * noise.to(mean.device)) * self.parts.latent_scale
+
+    def _moments(self, pixels: Tensor) -> Tensor:
+        """[B, 8, h, w] in fp32; a VAE that overflows in half precision is asked again in fp32.
+
+        kohya's people set `no_half_vae` for this. A host keeps its VAE in halves as it likes.
+        """
+        moments = self.parts.moments(pixels).float()
+        if pixels.dtype not in HALF or moments.isfinite().all():
+            return moments
+        with in_float32(self.parts.vae, pixels.dtype):
+            return self.parts.moments(pixels.float())
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output for noisy latents at timesteps [B]."""
@@ -129,12 +140,8 @@ class LdmModel:
         return torch.autocast(self.device.type, self.dtype)
 
     def vae_fingerprint(self) -> str:
-        """sha256 over the shapes and a few values of every VAE weight."""
-        digest = hashlib.sha256()
-        for name, weight in self.parts.vae.state_dict().items():
-            digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
-            digest.update(weight.flatten()[:64].float().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """A short name of what turns pictures into latents."""
+        return encoder_fingerprint(self.parts.vae, self.parts.latent_scale)
 
     def train(self, checkpointing: bool) -> None:
         """Freeze every weight; checkpointing recomputes the blocks in the backward pass."""

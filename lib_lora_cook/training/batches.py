@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import torch
 from torch import Tensor
 
+from ..config import TrainingConfig
 from ..models.trainable import PictureSize
-from .captions import training_caption
+from .buckets import LATENT
+from .captions import Moment, training_caption
 from .latents import LatentStore
 from .pictures import Picture
+from .plan import steps_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,17 @@ class Batch:
     captions: list[str]
     sizes: list[PictureSize]
     weights: Tensor
+    masks: Tensor | None = None
+    """[B, h, w] in 0..1: how much each latent pixel counts; None where no picture has a mask."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One picture as it is used once: latents [4, h, w] of the bucket's size, mask [h, w]."""
+
+    latents: Tensor
+    mask: Tensor | None
+    size: PictureSize
 
 
 class Batches:
@@ -33,11 +48,10 @@ class Batches:
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], latents: LatentStore, batch_size: int, seed: int,
-        prior_loss_weight: float = 1.0,
-    ) -> None:  # fmt: skip
-        self.pictures, self.latents = repeated(pictures), latents
-        self.batch_size, self.seed, self.prior = batch_size, seed, prior_loss_weight
+        self, pictures: Sequence[Picture], latents: LatentStore, config: TrainingConfig
+    ) -> None:
+        self.pictures, self.latents, self.config = repeated(pictures), latents, config
+        self.batch_size, self.seed = config.loop.train_batch_size, config.loop.seed
 
     @property
     def per_epoch(self) -> int:
@@ -46,8 +60,12 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch, counted from 1."""
-        for index, chosen in enumerate(self._order(number)):
-            yield self._make(chosen, number, random.Random(f"{self.seed}:{number}:{index}"))
+        order, summed = self._order(number), self.config.loop.gradient_accumulation_steps
+        steps, _ = steps_of(len(order), self.config.loop)
+        before = (number - 1) * -(-len(order) // summed)
+        for index, chosen in enumerate(order):
+            when = Moment(number, before + index // summed, steps)
+            yield self._make(chosen, when, random.Random(f"{self.seed}:{number}:{index}"))
 
     def _order(self, epoch: int) -> list[list[Picture]]:
         """Shuffled within buckets, cut into batches, and the batches shuffled."""
@@ -63,24 +81,57 @@ class Batches:
         rng.shuffle(batches)
         return batches
 
-    def _make(self, chosen: Sequence[Picture], epoch: int, rng: random.Random) -> Batch:
-        latents, captions, sizes, weights = [], [], [], []
+    def _make(self, chosen: Sequence[Picture], when: Moment, rng: random.Random) -> Batch:
+        uses, captions, weights = [], [], []
         for picture in chosen:
-            mirrored = picture.subset.flip_aug and rng.random() < 0.5
-            latents.append(self.latents.of(picture, mirrored=mirrored))
-            sizes.append(picture.size(mirrored=mirrored))
-            captions.append(training_caption(picture.caption, picture.subset, epoch, rng))
-            weights.append(self.prior if picture.subset.is_reg else 1.0)
-        return Batch(torch.stack(latents), captions, sizes, torch.tensor(weights))
+            uses.append(self._use(picture, rng))
+            captions.append(training_caption(picture.caption, picture.subset, when, rng))
+            weights.append(self.config.loss.prior_loss_weight if picture.subset.is_reg else 1.0)
+        latents = torch.stack([it.latents for it in uses])
+        masks = _stacked([it.mask for it in uses], latents)
+        return Batch(latents, captions, [it.size for it in uses], torch.tensor(weights), masks)
+
+    def _use(self, picture: Picture, rng: random.Random) -> Use:
+        mirrored = picture.subset.flip_aug and rng.random() < 0.5
+        encoded = self.latents.of(picture, mirrored=mirrored)
+        latents, mask = encoded.latents, encoded.mask
+        if not picture.subset.random_crop:
+            return Use(latents, mask, picture.size(mirrored=mirrored))
+        width, height = (side // LATENT for side in picture.fit.bucket)
+        left = rng.randint(0, latents.shape[-1] - width)
+        top = rng.randint(0, latents.shape[-2] - height)
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        cut_mask = None if mask is None else mask[rows, columns]
+        # The picture was cut to whole latent pixels at its right, which is left once mirrored.
+        beside = picture.fit.resized[0] % LATENT if mirrored else 0
+        corner = (beside + left * LATENT, top * LATENT)
+        return Use(latents[:, rows, columns], cut_mask, picture.size(corner=corner))
+
+
+def _stacked(masks: Sequence[Tensor | None], latents: Tensor) -> Tensor | None:
+    """[B, h, w], all ones for a picture without a mask; None where none has one."""
+    if all(mask is None for mask in masks):
+        return None
+    whole = torch.ones(latents.shape[-2:])
+    return torch.stack([whole if mask is None else mask for mask in masks])
 
 
 def repeated(pictures: Sequence[Picture]) -> list[Picture]:
     """Every picture as often as its subset says; regularisation up to as many as the others."""
     own = [it for it in pictures if not it.subset.is_reg for _ in range(_repeats(it))]
-    reg = [it for it in pictures if it.subset.is_reg for _ in range(_repeats(it))]
-    if not reg:
-        return own
-    return own + [reg[index % len(reg)] for index in range(len(own))]
+    reg = [it for it in pictures if it.subset.is_reg]
+    return own + _balanced(reg, len(own))
+
+
+def _balanced(reg: Sequence[Picture], wanted: int) -> list[Picture]:
+    """Regularisation pictures as sd-scripts counts them: each by its repeats, then each once more
+    in turn, until there are as many as wanted; those that then are left over are not used."""
+    chosen: list[Picture] = []
+    for picture in reg:
+        if len(chosen) < wanted:
+            chosen += [picture] * _repeats(picture)
+    more = cycle(reg) if reg else iter(())
+    return chosen + list(islice(more, max(0, wanted - len(chosen))))
 
 
 def _repeats(picture: Picture) -> int:

@@ -14,6 +14,8 @@ from ..errors import UserError
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
+LATENT = 8
+"""Pixels to a side of a latent pixel."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,29 @@ class BucketFit:
         width, height = self.bucket
         left, top = (self.resized[0] - width) // 2, (self.resized[1] - height) // 2
         return left, top, left + width, top + height
+
+    @property
+    def whole_box(self) -> Box:
+        """(left, top, right, bottom) of all of the resized picture in whole latent pixels."""
+        width, height = self.resized
+        return 0, 0, _floor(width, LATENT), _floor(height, LATENT)
+
+    def kept_box(self, size: Size) -> Box:
+        """(left, top, right, bottom) of what is trained, in a picture of this size before it is
+        resized; the rest is cut off."""
+        across, down = size[0] / self.resized[0], size[1] / self.resized[1]
+        left, top, right, bottom = self.crop_box
+        return (
+            _round(left * across),
+            _round(top * down),
+            _round(right * across),
+            _round(bottom * down),
+        )
+
+    @property
+    def cut_off(self) -> float:
+        """The share of the picture that its bucket cuts off, 0..1."""
+        return 1 - math.prod(self.bucket) / math.prod(self.resized)
 
     def crop_left_top(self, flipped: bool) -> tuple[int, int]:
         """(left, top) for SDXL's crop embedding; a mirrored picture counts from its other side."""

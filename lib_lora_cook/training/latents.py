@@ -4,78 +4,101 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from ..dataset.images import content_hash
+from ..errors import UserError
 from ..jobs import Job
 from ..models.trainable import TrainableModel
-from ..networks.weights import write_atomically
-from .pictures import Picture, read_pixels
+from .latent_files import LatentFiles
+from .pictures import Picture
+from .pixels import encoded_box, read_mask, read_pixels
 
-FORM = 2
+FORM = 3
 """Goes up when a picture is turned into pixels in another way, so that no old latents are met."""
 View = tuple[Picture, bool]
 """A picture, and whether it is mirrored."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What is kept of a view, on the CPU in fp32."""
+
+    latents: Tensor
+    """[4, h, w], scaled; larger than the bucket under random_crop."""
+    mask: Tensor | None = None
+    """[h, w] in 0..1: how much each latent pixel counts."""
+
+
 class LatentStore:
-    """The latents of a run, by picture and mirroring, in fp32 on the CPU."""
+    """The latents of a run, by picture and mirroring."""
 
     def __init__(self) -> None:
-        self._latents: dict[tuple[Path, bool], Tensor] = {}
+        self._kept: dict[tuple[object, ...], Encoded] = {}
 
-    def put(self, view: View, latents: Tensor) -> None:
-        """Keep latents [4, h, w] of one view."""
-        self._latents[view[0].image.path, view[1]] = latents
+    def put(self, view: View, encoded: Encoded) -> None:
+        """Keep one view."""
+        self._kept[_place(*view)] = encoded
 
-    def of(self, picture: Picture, *, mirrored: bool = False) -> Tensor:
-        """The latents [4, h, w] of one picture."""
-        return self._latents[picture.image.path, mirrored]
+    def of(self, picture: Picture, *, mirrored: bool = False) -> Encoded:
+        """What was kept of one view."""
+        return self._kept[_place(picture, mirrored)]
+
+
+def _place(picture: Picture, mirrored: bool) -> tuple[object, ...]:
+    """Two subsets may hold the same picture and treat it differently."""
+    subset = picture.subset
+    return picture.image.path, mirrored, subset.random_crop, subset.alpha_mask, picture.mask
 
 
 def encode_latents(
     pictures: Sequence[Picture], model: TrainableModel, folder: Path | None, batch_size: int,
     job: Job,
 ) -> LatentStore:  # fmt: skip
-    """The latents of every picture; `folder` keeps them for the next run, None does not."""
-    store, vae = LatentStore(), model.vae_fingerprint()
+    """The latents of every picture; `folder` keeps them for the next run, None does not.
+
+    UserError where a picture cannot be read, or is encoded to something that is no number.
+    """
+    store, vae, files = LatentStore(), model.vae_fingerprint(), LatentFiles(folder, job.log)
     views = [(it, mirror) for it in pictures for mirror in _mirrorings(it)]
     names = {id(view): latent_name(view, vae) for view in views}
     missing = []
     for view in views:
-        known = read_latents(folder / names[id(view)]) if folder else None
+        known = files.read(names[id(view)])
         if known is None:
             missing.append(view)
         else:
-            store.put(view, known)
+            store.put(view, Encoded(known["latents"], known.get("mask")))
     done = len(views) - len(missing)
-    for batch in _batched(missing, batch_size):
-        for view, latents in zip(batch, _encode(batch, model, names), strict=True):
-            store.put(view, latents)
-            if folder:
-                data = safetensors.torch.save({"latents": latents})
-                write_atomically(folder / names[id(view)], data)
+    for batch, pixels, masks in _read_ahead(_batched(missing, batch_size)):
+        latents = _encode(batch, pixels, model, names)
+        for view, row, mask in zip(batch, latents, masks, strict=True):
+            store.put(view, Encoded(row, mask))
+            files.write(
+                names[id(view)], {"latents": row} | ({} if mask is None else {"mask": mask})
+            )
         done += len(batch)
         job.report(done, len(views), "encoding pictures")
+    files.trim()
     return store
 
 
 def latent_name(view: View, vae: str) -> str:
-    """A file name made of the picture's bytes, bucket, crop, mirroring and VAE."""
+    """A file name made of all that the latents and their mask depend on: the bytes of the picture
+    and of its mask, size, crop, mirroring and VAE."""
     picture, mirrored = view
-    fit = picture.fit
     facts = (
         FORM,
         content_hash(picture.image.path),
-        fit.bucket,
-        fit.resized,
-        fit.crop_box,
+        content_hash(picture.mask) if picture.mask else picture.subset.alpha_mask,
+        picture.fit.resized,
+        encoded_box(picture),
         mirrored,
         vae,
     )
@@ -83,28 +106,50 @@ def latent_name(view: View, vae: str) -> str:
     return f"{name[:2]}/{name}.safetensors"
 
 
-def read_latents(path: Path) -> Tensor | None:
-    """Latents [4, h, w] kept on disk; None where there are none or the file is broken."""
-    try:
-        return safetensors.torch.load(path.read_bytes())["latents"]
-    except (OSError, SafetensorError, KeyError):
-        return None
-
-
-def _encode(batch: Sequence[View], model: TrainableModel, names: dict[int, str]) -> Tensor:
+def _encode(
+    batch: Sequence[View], pixels: Tensor, model: TrainableModel, names: dict[int, str]
+) -> Tensor:
     """[B, 4, h, w] on the CPU. The posterior is sampled by a seed from each view's own name."""
-    pixels = torch.stack([read_pixels(picture, mirrored=mirror) for picture, mirror in batch])
     seeds = [int(names[id(view)].split("/")[1][:15], 16) for view in batch]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return model.encode_images(pixels, generators).cpu().contiguous()
+    latents = model.encode_images(pixels, generators).float().cpu().contiguous()
+    for (picture, _), row in zip(batch, latents, strict=True):
+        if not row.isfinite().all():
+            raise UserError(
+                "The VAE turns this picture into something that is no number", picture.image.path,
+                "Choose another VAE (one that is made for fp16), or check the checkpoint's file.",
+            )  # fmt: skip
+    return latents
+
+
+Read = tuple[list[View], Tensor, list[Tensor | None]]
+"""Views with their pixels [B, 3, H, W] and masks."""
+
+
+def _read(batch: list[View]) -> Read:
+    pixels = torch.stack([read_pixels(picture, mirrored=mirror) for picture, mirror in batch])
+    return batch, pixels, [read_mask(picture, mirrored=mirror) for picture, mirror in batch]
+
+
+def _read_ahead(batches: Iterator[list[View]]) -> Iterator[Read]:
+    """Each batch, read by another thread while the one before is encoded."""
+    ahead: Future[Read] | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for batch in batches:
+            ahead, ready = pool.submit(_read, batch), ahead
+            if ready:
+                yield ready.result()
+        if ahead:
+            yield ahead.result()
 
 
 def _batched(views: Sequence[View], size: int) -> Iterator[list[View]]:
-    """Views of equal bucket, at most `size` at a time."""
-    by_bucket: dict[tuple[int, int], list[View]] = {}
+    """Views that are encoded at equal size, at most `size` at a time."""
+    by_size: dict[tuple[int, int], list[View]] = {}
     for view in views:
-        by_bucket.setdefault(view[0].fit.bucket, []).append(view)
-    for group in by_bucket.values():
+        left, top, right, bottom = encoded_box(view[0])
+        by_size.setdefault((right - left, bottom - top), []).append(view)
+    for group in by_size.values():
         rest = iter(group)
         while batch := list(islice(rest, size)):
             yield batch

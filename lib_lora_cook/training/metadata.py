@@ -136,11 +136,11 @@ def subset_facts(pictures: Sequence[Picture]) -> dict[str, Any]:
     names = (
         "num_repeats", "flip_aug", "shuffle_caption", "keep_tokens", "keep_tokens_separator",
         "secondary_separator", "enable_wildcard", "caption_prefix", "caption_suffix",
-        "class_tokens", "is_reg",
+        "class_tokens", "is_reg", "random_crop",
     )  # fmt: skip
     return {
         "img_count": len(pictures), "image_dir": Path(subset.image_dir).name,
-        "color_aug": False, "random_crop": False,
+        "color_aug": False,
         **{name: getattr(subset, name) for name in names},
     }  # fmt: skip
 

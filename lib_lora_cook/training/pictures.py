@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-
 from ..config import BucketConfig, SubsetConfig, TrainingConfig
 from ..dataset.captions import split_tags
-from ..dataset.images import Failure, ImageFile, open_image, repeats_of_folder, scan_subset
+from ..dataset.images import (
+    Failure,
+    ImageFile,
+    is_picture_name,
+    read_image_file,
+    repeats_of_folder,
+    scan_subset,
+)
 from ..errors import UserError
 from ..models.trainable import PictureSize
-from .buckets import BucketFit, bucket_for, bucket_resolutions
+from .buckets import BucketFit, Size, bucket_for, bucket_resolutions
 from .captions import caption_of_file_text
 
 
@@ -29,10 +31,22 @@ class Picture:
     subset: SubsetConfig
     caption: str
     fit: BucketFit
+    mask: Path | None = None
+    """A picture of the same size whose red says how much each pixel counts in the loss."""
 
-    def size(self, *, mirrored: bool = False) -> PictureSize:
-        """SDXL's size conditioning: kohya's crop, in pixels of the picture."""
-        left, top = self.fit.crop_left_top(mirrored)
+    @property
+    def is_masked(self) -> bool:
+        """Whether some of its pixels may count less than others."""
+        return self.mask is not None or self.subset.alpha_mask
+
+    def size(self, *, mirrored: bool = False, corner: Size | None = None) -> PictureSize:
+        """SDXL's size conditioning: kohya's crop, in pixels of the picture.
+
+        corner: where a random crop begins, (left, top) in the resized picture as it is trained,
+        which is what SDXL itself was told. sd-scripts tells it kohya's crop there too, whatever was
+        cut; its authors note that they have no answer.
+        """
+        left, top = corner or self.fit.crop_left_top(mirrored)
         bucket_width, bucket_height = self.fit.bucket
         return PictureSize(
             (self.image.height, self.image.width), (top, left), (bucket_height, bucket_width)
@@ -44,8 +58,61 @@ def read_pictures(config: TrainingConfig) -> list[Picture]:
     resolutions = bucket_resolutions(config.bucket)
     pictures: list[Picture] = []
     for subset in map(with_repeats, config.subsets):
-        pictures.extend(_read_subset(subset, config.bucket, resolutions))
+        found = _read_subset(subset, config.bucket, resolutions)
+        pictures.extend(_with_masks(found) if config.loss.masked_loss else found)
     return pictures
+
+
+def problems(config: TrainingConfig) -> list[str]:
+    """What is wrong with the subsets' masks, in words that say what to do."""
+    wrong, masks = [], [it.conditioning_data_dir for it in config.subsets]
+    for number, (subset, folder) in enumerate(zip(config.subsets, masks, strict=True), 1):
+        if folder and not config.loss.masked_loss:
+            wrong.append(f"subset {number} has a conditioning_data_dir: set masked_loss to use it")
+        if folder and not Path(folder).is_dir():
+            wrong.append(f"subset {number}: conditioning_data_dir {folder} is no folder")
+        if subset.keep_tokens_separator == subset.caption_separator != "":
+            wrong.append(f"subset {number}: keep_tokens_separator must not be caption_separator")
+        if not subset.caption_separator:
+            wrong.append(f"subset {number} has an empty caption_separator: a comma is usual")
+    if (
+        config.loss.masked_loss
+        and not any(masks)
+        and not any(it.alpha_mask for it in config.subsets)
+    ):
+        wrong.append("masked_loss does nothing: give a subset conditioning_data_dir or alpha_mask")
+    return wrong
+
+
+def _with_masks(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures of one subset with their masks; UserError where some are missing or unlike.
+
+    Masks without a picture do not matter; sd-scripts refuses them.
+    """
+    folder = pictures[0].subset.conditioning_data_dir
+    if not folder:
+        return list(pictures)
+    there = {
+        path.stem: path for path in sorted(Path(folder).iterdir()) if is_picture_name(path.name)
+    }
+    missing = [it.image.path.name for it in pictures if it.image.path.stem not in there]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(pictures)} pictures have no mask, such as {missing[0]}",
+            folder, "Give each a picture of the same name there (white: learn, black: do not).",
+        )  # fmt: skip
+    masked = [replace(it, mask=there[it.image.path.stem]) for it in pictures]
+    for picture in masked:
+        _check_mask(picture.image, read_image_file(there[picture.image.path.stem]))
+    return masked
+
+
+def _check_mask(image: ImageFile, mask: ImageFile) -> None:
+    if (mask.width, mask.height) != (image.width, image.height):
+        raise UserError(
+            f"A mask of {mask.width}x{mask.height} does not fit its picture of "
+            f"{image.width}x{image.height}", mask.path, "Make both the same size.",
+        )  # fmt: skip
 
 
 def with_repeats(subset: SubsetConfig) -> SubsetConfig:
@@ -97,44 +164,3 @@ def tag_frequency(pictures: Sequence[Picture]) -> dict[str, dict[str, int]]:
         tags = [tag.lower() for tag in split_tags(picture.caption)]
         counts.setdefault(folder, Counter()).update(tags)
     return {folder: dict(counter) for folder, counter in counts.items()}
-
-
-def read_pixels(picture: Picture, *, mirrored: bool = False) -> Tensor:
-    """The picture as it is trained: [3, H, W] in -1..1, transparency on white.
-
-    Resized as kohya does: by area when both sides shrink, else by Lanczos.
-    """
-    image = open_image(picture.image.path)
-    if image.mode == "RGBA":
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    image = image.convert("RGB")
-    width, height = picture.fit.resized
-    if width <= image.width and height <= image.height:
-        image = Image.fromarray(shrunk(np.asarray(image), (width, height)))
-    else:
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    image = image.crop(picture.fit.crop_box)
-    if mirrored:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    values = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)
-    return values.float() / 127.5 - 1.0
-
-
-def shrunk(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W, 3] at a smaller (width, height), each pixel the average of the area that it covers.
-
-    This is OpenCV's INTER_AREA. Pillow's BOX takes whole pixels only, and so differs by several
-    levels wherever the scale is no whole number.
-    """
-    rows, columns = _coverage(pixels.shape[0], size[1]), _coverage(pixels.shape[1], size[0])
-    high = np.tensordot(rows, pixels.astype(np.float32), 1)
-    wide = np.tensordot(columns, high, (1, 1)).swapaxes(0, 1)
-    return wide.round().clip(0, 255).astype(np.uint8)
-
-
-def _coverage(length: int, count: int) -> np.ndarray:
-    """[count, length]: how much each of `length` pixels gives to each of `count`; rows add to 1."""
-    edges, pixel = np.linspace(0, length, count + 1)[:, None], np.arange(length)
-    overlap = np.minimum(edges[1:], pixel + 1) - np.maximum(edges[:-1], pixel)
-    return (overlap.clip(0) * count / length).astype(np.float32)

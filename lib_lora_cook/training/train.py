@@ -228,8 +228,11 @@ def losses(trainer: Trainer, mixed: Mixed, rows: slice) -> Tensor:
     with autocast(config, model.device):
         told = conditioning(trainer, mixed.batch.captions[rows], mixed.batch.sizes[rows])
         prediction = model.predict(noisy.to(model.dtype), timesteps, told)
-    weights = mixed.batch.weights[rows].to(model.device)
-    return diffusion_loss(prediction, target, timesteps, trainer.schedule, config.loss, weights)
+    weights, masks = mixed.batch.weights[rows].to(model.device), mixed.batch.masks
+    return diffusion_loss(
+        prediction, target, timesteps, trainer.schedule, config.loss, weights,
+        None if masks is None else masks[rows].to(model.device),
+    )  # fmt: skip
 
 
 def conditioning(

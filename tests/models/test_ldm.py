@@ -96,6 +96,24 @@ def test_latents_are_drawn_from_each_picture_s_own_generator() -> None:
     assert torch.allclose(both[1:], alone, atol=1e-6)
 
 
+def test_a_vae_that_overflows_in_halves_is_asked_again_in_fp32() -> None:
+    asked = list[torch.dtype]()
+
+    def moments(pixels: torch.Tensor) -> torch.Tensor:
+        asked.append(pixels.dtype)
+        value = torch.nan if pixels.dtype == torch.float16 else 0.5
+        return torch.full((len(pixels), 8, 8, 8), value, dtype=pixels.dtype)
+
+    lent = replace(parts(), moments=moments, vae_dtype=torch.float16)
+    lent.vae.half()
+    latents = LdmModel(lent, ModelConfig()).encode_images(
+        torch.zeros(1, 3, 64, 64), [torch.Generator().manual_seed(1)]
+    )
+    assert asked == [torch.float16, torch.float32]
+    assert latents.isfinite().all()
+    assert {it.dtype for it in lent.vae.parameters()} == {torch.float16}
+
+
 def test_names_are_kohya_s_for_both_families() -> None:
     sd1 = [layer.name for layer in LdmModel(parts(), ModelConfig()).layers()]
     unet = ldm.UNet(16, 32)

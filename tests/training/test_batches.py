@@ -11,11 +11,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib_lora_cook.config import BucketConfig, SubsetConfig
+from lib_lora_cook.config import (
+    BucketConfig,
+    LoopConfig,
+    LossConfig,
+    SubsetConfig,
+    TrainingConfig,
+)
 from lib_lora_cook.dataset.images import ImageFile
 from lib_lora_cook.training.batches import Batches, repeated
 from lib_lora_cook.training.buckets import bucket_for
-from lib_lora_cook.training.latents import LatentStore
+from lib_lora_cook.training.latents import Encoded, LatentStore
 from lib_lora_cook.training.pictures import Picture
 from lib_lora_cook.training.plan import batches_per_epoch
 
@@ -37,14 +43,16 @@ def store_of(pictures: list[Picture]) -> LatentStore:
         for mirrored in (False, True):
             sign = -1.0 if mirrored else 1.0
             latents = torch.full((4, height // 8, width // 8), sign * index)
-            store.put((it, mirrored), latents)
+            store.put((it, mirrored), Encoded(latents))
     return store
 
 
 def batches_of(
     pictures: list[Picture], size: int = 2, seed: int = 0, prior: float = 1.0
 ) -> Batches:
-    return Batches(pictures, store_of(pictures), size, seed, prior)
+    loop = LoopConfig(train_batch_size=size, seed=seed, max_train_epochs=10)
+    loss = LossConfig(prior_loss_weight=prior)
+    return Batches(pictures, store_of(pictures), TrainingConfig(loop=loop, loss=loss))
 
 
 @settings(max_examples=60, deadline=None)
@@ -127,3 +135,71 @@ def test_captions_follow_the_subset_and_the_epoch() -> None:
     dropped = [picture("0.png", caption_dropout_every_n_epochs=2)]
     captions = [next(batches_of(dropped).epoch(epoch)).captions for epoch in (1, 2, 3)]
     assert captions == [["0.png, b, c"], [""], ["0.png, b, c"]]
+
+
+def test_a_random_crop_takes_every_place_and_sdxl_is_told_which() -> None:
+    cropped = picture("0.png", (107, 64), random_crop=True, flip_aug=True, num_repeats=400)
+    bucket = cropped.fit.bucket
+    assert bucket == (64, 64) and cropped.fit.resized == (107, 64)
+    store, ramp = LatentStore(), torch.arange(13.0).expand(4, 8, 13)
+    store.put((cropped, False), Encoded(ramp, ramp[0]))
+    store.put((cropped, True), Encoded(-ramp, -ramp[0]))
+    config = TrainingConfig(loop=LoopConfig(train_batch_size=4))
+    corners = set()
+    for it in Batches([cropped], store, config).epoch(1):
+        assert it.latents.shape[1:] == (4, 8, 8) and it.masks is not None
+        assert torch.equal(it.masks, it.latents[:, 0])
+        for row, size in zip(it.latents[:, 0, 0], it.sizes, strict=True):
+            left, mirrored = int(row[0].abs()), bool((row < 0).any())
+            # 107 pixels are 13 latent ones and 3 more, which stand at the left once mirrored.
+            assert size.crop == (0, left * 8 + 3 * mirrored)
+            assert (size.original, size.target) == ((64, 107), (64, 64))
+            corners.add((left, mirrored))
+    assert corners == {(left, mirrored) for left in range(6) for mirrored in (False, True)}
+
+
+def test_pictures_without_a_mask_beside_masked_ones_count_whole() -> None:
+    masked, plain = picture("0.png", alpha_mask=True), picture("1.png")
+    store = LatentStore()
+    store.put((masked, False), Encoded(torch.zeros(4, 8, 8), torch.full((8, 8), 0.25)))
+    store.put((plain, False), Encoded(torch.ones(4, 8, 8)))
+    loop = LoopConfig(train_batch_size=2)
+    (batch,) = Batches([masked, plain], store, TrainingConfig(loop=loop)).epoch(1)
+    assert batch.masks is not None
+    for latents, mask in zip(batch.latents, batch.masks, strict=True):
+        assert (mask == (0.25 if latents[0, 0, 0] == 0 else 1.0)).all()
+    assert next(batches_of([plain]).epoch(1)).masks is None
+
+
+def test_one_picture_in_two_subsets_is_two_pictures() -> None:
+    plain, masked = picture("0.png"), picture("0.png", alpha_mask=True)
+    store = LatentStore()
+    store.put((plain, False), Encoded(torch.zeros(4, 8, 8)))
+    store.put((masked, False), Encoded(torch.ones(4, 8, 8)))
+    assert (store.of(plain).latents == 0).all() and (store.of(masked).latents == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("own", "repeats", "expected"),
+    [(8, 2, [3, 3, 2]), (5, 2, [2, 2, 2]), (4, 2, [2, 2, 0]), (2, 5, [5, 0, 0]), (7, 1, [3, 2, 2])],
+)
+def test_regularisation_repeats_are_counted_as_sd_scripts_counts_them(
+    own: int, repeats: int, expected: list[int]
+) -> None:
+    pictures = [picture(f"{index}.png") for index in range(own)]
+    reg = [picture(f"reg{index}.png", is_reg=True, num_repeats=repeats) for index in range(3)]
+    counts = Counter(it.image.path.name for it in repeated([*pictures, *reg]))
+    assert [counts[f"reg{index}.png"] for index in range(3)] == expected
+
+
+def test_steps_are_told_to_captions_that_warm_up() -> None:
+    """8 batches an epoch, 4 of them a step: two steps an epoch, 20 in all."""
+    pictures = [picture(f"{it}.png", token_warmup_min=0, token_warmup_step=4) for it in range(8)]
+    loop = LoopConfig(train_batch_size=1, max_train_epochs=10, gradient_accumulation_steps=4)
+    batches = Batches(pictures, store_of(pictures), TrainingConfig(loop=loop))
+    counts = [
+        [len([tag for tag in it.captions[0].split(", ") if tag]) for it in batches.epoch(epoch)]
+        for epoch in (1, 2, 3)
+    ]
+    # floor(step * 3 / 4) of three tags
+    assert counts == [[0] * 4 + [0] * 4, [1] * 4 + [2] * 4, [3] * 8]

@@ -197,3 +197,23 @@ def test_problems_say_what_to_do(config: BucketConfig, says: list[str]) -> None:
 def test_all_problems_come_at_once() -> None:
     config = BucketConfig(min_bucket_reso=1024, max_bucket_reso=256, bucket_reso_steps=12)
     assert len(problems(config)) == 3
+
+
+@unhurried
+@given(configs(), sizes)
+def test_what_a_bucket_keeps_lies_in_the_picture_and_the_rest_is_its_share(
+    config: BucketConfig, size: tuple[int, int]
+) -> None:
+    fit = bucket_for(size, config)
+    left, top, right, bottom = fit.kept_box(size)
+    assert 0 <= left <= right <= size[0] and 0 <= top <= bottom <= size[1]
+    assert 0 <= fit.cut_off < 1
+    across, down = (fit.bucket[axis] / fit.resized[axis] for axis in (0, 1))
+    assert abs((right - left) - across * size[0]) <= 1 and abs((bottom - top) - down * size[1]) <= 1
+
+
+def test_what_is_cut_off_in_the_picture_s_own_pixels() -> None:
+    fit = bucket_for((300, 451), BucketConfig(resolution=(256, 256), min_bucket_reso=128))
+    assert (fit.bucket, fit.resized) == ((192, 320), (213, 320))
+    assert fit.kept_box((300, 451)) == (14, 0, 285, 451)
+    assert fit.cut_off == pytest.approx(1 - 192 / 213)

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib_lora_cook.config import SubsetConfig
-from lib_lora_cook.training.captions import caption_of_file_text, training_caption
+from lib_lora_cook.training.captions import Moment, caption_of_file_text, training_caption
 
 unhurried = settings(deadline=None)
 """A busy machine is no failure."""
 
 
 def caption(text: str, epoch: int = 1, seed: int = 0, **settings: Any) -> str:
-    return training_caption(text, SubsetConfig(**settings), epoch, random.Random(seed))
+    return training_caption(text, SubsetConfig(**settings), Moment(epoch), random.Random(seed))
 
 
 def test_untouched_without_settings() -> None:
@@ -40,7 +40,7 @@ def test_dropout_leaves_the_prefix_out_too() -> None:
 
 def test_dropout_comes_at_its_rate() -> None:
     subset, rng = SubsetConfig(caption_dropout_rate=0.25), random.Random(0)
-    dropped = sum(training_caption("a", subset, 1, rng) == "" for _ in range(4000))
+    dropped = sum(training_caption("a", subset, Moment(1), rng) == "" for _ in range(4000))
     assert 900 < dropped < 1100
 
 
@@ -132,7 +132,7 @@ def test_draws_come_in_sd_scripts_order() -> None:
 def test_nothing_is_drawn_for_what_is_off() -> None:
     rng = random.Random(0)
     state = rng.getstate()
-    training_caption("a, b", SubsetConfig(keep_tokens=1), 1, rng)
+    training_caption("a, b", SubsetConfig(keep_tokens=1), Moment(1), rng)
     assert rng.getstate() == state
 
 
@@ -145,7 +145,7 @@ tags = st.lists(
 @given(tags, st.integers(0, 5), st.randoms(use_true_random=False))
 def test_no_tag_is_lost_or_doubled(words: list[str], keep: int, rng: random.Random) -> None:
     subset = SubsetConfig(shuffle_caption=True, keep_tokens=keep)
-    found = training_caption(", ".join(words), subset, 1, rng)
+    found = training_caption(", ".join(words), subset, Moment(1), rng)
     split = found.split(", ") if words else []
     assert sorted(split) == sorted(words)
     assert split[:keep] == words[:keep]
@@ -158,7 +158,7 @@ def test_the_separator_keeps_both_ends(
 ) -> None:
     subset = SubsetConfig(shuffle_caption=True, keep_tokens_separator="@@")
     text = "@@".join(", ".join(part) for part in (first, middle, last))
-    found = training_caption(text, subset, 1, rng)
+    found = training_caption(text, subset, Moment(1), rng)
     split = found.split(", ") if found else []
     assert sorted(split) == sorted(first + middle + last)
     assert split[: len(first)] == first and split[len(split) - len(last) :] == last
@@ -177,3 +177,22 @@ def test_the_separator_keeps_both_ends(
 def test_caption_of_a_file(text: str, first: str, all_lines: str) -> None:
     assert caption_of_file_text(text, SubsetConfig()) == first
     assert caption_of_file_text(text, SubsetConfig(enable_wildcard=True)) == all_lines
+
+
+def test_another_separator_splits_and_a_comma_joins() -> None:
+    found = caption("a, b; c", caption_separator=";", shuffle_caption=True, keep_tokens=1)
+    assert found == "a, b, c"
+    assert caption("a+b; c", caption_separator=";", secondary_separator="+") == "a;b; c"
+
+
+@pytest.mark.parametrize("warm", [10, 0.5])
+def test_tags_come_one_after_another_while_they_warm_up(warm: float) -> None:
+    subset = SubsetConfig(token_warmup_min=2, token_warmup_step=warm, keep_tokens=1)
+    found = [
+        training_caption("x, a, b, c, d, e, f", subset, Moment(1, step, 20), random.Random(0))
+        for step in (0, 2, 3, 5, 9, 10, 15)
+    ]
+    counts = [len(it.split(", ")) - 1 for it in found]
+    assert counts == [2, 2, 3, 4, 5, 6, 6]  # floor(step * (6 - 2) / 10) + 2
+    short = training_caption("x, a", subset, Moment(1, 5, 20), random.Random(0))
+    assert short == "x, a"

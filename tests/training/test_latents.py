@@ -11,11 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from lib_lora_cook.config import BucketConfig, ModelConfig, SubsetConfig, TrainingConfig
+from lib_lora_cook.config import (
+    BucketConfig,
+    LossConfig,
+    ModelConfig,
+    SubsetConfig,
+    TrainingConfig,
+)
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Job, null_job
 from lib_lora_cook.models.diffusers import DiffusersModel
-from lib_lora_cook.training.latents import LatentStore, encode_latents
+from lib_lora_cook.training.latents import encode_latents
 from lib_lora_cook.training.pictures import Picture, read_pictures
 from tests.tiny_models import tiny_sd1
 from tests.tiny_runs import write_pictures
@@ -48,10 +54,18 @@ def pictures_of(folder: Path, resolution: int = 64, **subset: Any) -> list[Pictu
     )
 
 
-def encode(
-    pictures: list[Picture], model: Any, folder: Path | None, batch_size: int = 4
-) -> LatentStore:
-    return encode_latents(pictures, model, folder, batch_size, null_job)
+class Found:
+    """The latents of a run."""
+
+    def __init__(self, *asked: Any) -> None:
+        self.store = encode_latents(*asked)
+
+    def of(self, picture: Picture, *, mirrored: bool = False) -> Tensor:
+        return self.store.of(picture, mirrored=mirrored).latents
+
+
+def encode(pictures: list[Picture], model: Any, folder: Path | None, batch_size: int = 4) -> Found:
+    return Found(pictures, model, folder, batch_size, null_job)
 
 
 def test_the_second_run_encodes_nothing_and_finds_the_same(tmp_path: Path) -> None:
@@ -176,7 +190,7 @@ def test_a_real_vae_gives_scaled_samples_and_its_name_follows_its_weights(tmp_pa
 
     before = model.vae_fingerprint()
     assert DiffusersModel(pipeline, ModelConfig()).vae_fingerprint() == before
-    next(pipeline.vae.decoder.parameters()).data += 1
+    next(pipeline.vae.encoder.parameters()).data += 1
     assert model.vae_fingerprint() != before
     pipeline.vae.register_to_config(scaling_factor=2 * pipeline.vae.config.scaling_factor)
     generators = [torch.Generator().manual_seed(0)]
@@ -194,3 +208,75 @@ def test_sizes_of_latents_follow_the_bucket(tmp_path: Path) -> None:
     assert [tuple(store.of(it).shape[1:]) for it in pictures] == [
         (8, 8), (4, 12), (8, 8), (12, 4), (8, 8),
     ]  # fmt: skip
+
+
+def test_one_folder_may_be_cropped_in_two_ways(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "a")
+    model, cache = Encoder(), tmp_path / "cache"
+    encode(pictures_of(folder), model, cache)
+    whole = Encoder()
+    pictures = pictures_of(folder, random_crop=True)
+    store = encode(pictures, whole, cache)
+    assert sum(whole.batches) == 1  # The others fill their buckets to the pixel.
+    assert [tuple(store.of(it).shape[1:]) for it in pictures] == [
+        (8, 8), (4, 12), (8, 8), (12, 4), (8, 8),
+    ]  # fmt: skip
+    fixed = TrainingConfig(
+        subsets=(SubsetConfig(image_dir=str(folder), random_crop=True),),
+        bucket=BucketConfig(resolution=(64, 64), enable_bucket=False),
+    )
+    pictures = read_pictures(fixed)
+    assert tuple(encode(pictures, Encoder(), cache).of(pictures[1]).shape) == (4, 8, 24)
+
+
+def masked(folder: Path, masks: Path) -> list[Picture]:
+    return read_pictures(
+        TrainingConfig(
+            subsets=(SubsetConfig(image_dir=str(folder), conditioning_data_dir=str(masks)),),
+            bucket=BucketConfig(resolution=(64, 64), bucket_reso_steps=32, min_bucket_reso=32),
+            loss=LossConfig(masked_loss=True),
+        )
+    )
+
+
+def test_masks_are_kept_with_the_latents_and_a_changed_one_is_read_again(tmp_path: Path) -> None:
+    folder, masks = write_pictures(tmp_path / "a", 2), write_pictures(tmp_path / "m", 2, "", 5)
+    cache, models = tmp_path / "cache", [Encoder() for _ in range(4)]
+    first = encode(masked(folder, masks), models[0], cache).store
+    again = encode(masked(folder, masks), models[1], cache).store
+    encode(pictures_of(folder), models[2], cache)
+    (masks / "1.png").write_bytes((write_pictures(tmp_path / "n", 2, "", 6) / "1.png").read_bytes())
+    other = encode(masked(folder, masks), models[3], cache).store
+    assert [sum(it.batches) for it in models] == [2, 0, 2, 1]
+    for index, picture in enumerate(masked(folder, masks)):
+        mask, same, new = (it.of(picture).mask for it in (first, again, other))
+        assert mask is not None and same is not None and new is not None
+        assert torch.equal(mask, same) and torch.equal(mask, new) == (index == 0)
+
+
+def test_latents_that_are_no_numbers_stop_the_run_and_name_the_picture(tmp_path: Path) -> None:
+    class Broken(Encoder):
+        def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+            latents = super().encode_images(pixels, generators)
+            latents[1, 0, 0, 0] = torch.nan
+            return latents
+
+    pictures = pictures_of(write_pictures(tmp_path / "a"))
+    with pytest.raises(UserError, match=r"no number.*2\.png"):
+        encode(pictures, Broken(), tmp_path / "cache")
+
+
+def test_a_disk_that_refuses_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    told = list[str]()
+
+    class Told(Job):
+        def log(self, text: str) -> None:
+            told.append(text)
+
+    pictures = pictures_of(write_pictures(tmp_path / "a"))
+    (tmp_path / "cache").write_text("a file stands where the folder should")
+    job: Any = Told()
+    store = encode_latents(pictures, Encoder(), tmp_path / "cache", 1, job)
+    plain = encode(pictures, Encoder(), None)
+    assert all(torch.equal(store.of(it).latents, plain.of(it)) for it in pictures)
+    assert len(told) == 1 and "not kept for the next run" in told[0]

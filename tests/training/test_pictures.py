@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from lib_lora_cook.config import BucketConfig, SubsetConfig, TrainingConfig
+from lib_lora_cook.config import BucketConfig, LossConfig, SubsetConfig, TrainingConfig
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.models.trainable import PictureSize
 from lib_lora_cook.training.pictures import (
-    Picture,
+    problems,
     read_pictures,
-    read_pixels,
     tag_frequency,
     with_repeats,
 )
@@ -26,12 +24,6 @@ def run(folder: Path, resolution: tuple[int, int] = (64, 64), **subset: object) 
     subsets = (SubsetConfig(image_dir=str(folder), **subset),)  # type: ignore[arg-type]
     bucket = BucketConfig(resolution=resolution, bucket_reso_steps=32, min_bucket_reso=32)
     return TrainingConfig(subsets=subsets, bucket=bucket)
-
-
-def one(folder: Path, image: Image.Image, **options: object) -> Picture:
-    folder.mkdir(exist_ok=True)
-    image.save(folder / "a.png", **options)
-    return read_pictures(run(folder, class_tokens="kafka"))[0]
 
 
 def test_every_picture_comes_with_its_caption_and_its_bucket(tmp_path: Path) -> None:
@@ -137,46 +129,52 @@ def test_sizes_are_height_first_and_a_mirrored_crop_counts_from_the_other_side(
     assert left == 0
 
 
-def test_pixels_are_the_bucket_s_size_in_minus_1_to_1(tmp_path: Path) -> None:
-    left = Image.new("RGB", (64, 64), (0, 127, 255))
-    pixels = read_pixels(one(tmp_path / "a", left))
-    assert pixels.shape == (3, 64, 64)
-    assert pixels.dtype == torch.float32
-    assert pixels[:, 3, 5].tolist() == pytest.approx([-1, -1 / 255, 1])
+def masked(folder: Path, masks: Path, **loss: bool) -> TrainingConfig:
+    subset = SubsetConfig(image_dir=str(folder), conditioning_data_dir=str(masks))
+    return TrainingConfig(subsets=(subset,), loss=LossConfig(masked_loss=True, **loss))
 
 
-def test_transparency_is_seen_on_white(tmp_path: Path) -> None:
-    clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
-    assert (read_pixels(one(tmp_path / "a", clear)) == 1).all()
-    palette = Image.new("P", (64, 64), 0)
-    palette.putpalette([9, 9, 9] + [0] * 765)
-    assert (read_pixels(one(tmp_path / "b", palette, transparency=0)) == 1).all()
+def test_masks_are_found_by_name_and_more_of_them_do_no_harm(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "a", 2)
+    masks = write_pictures(tmp_path / "m", 3, caption="")
+    found = [it.mask for it in read_pictures(masked(folder, masks))]
+    assert found == [masks / "0.png", masks / "1.png"]
+    unused = replace(masked(folder, masks), loss=LossConfig())
+    assert [it.mask for it in read_pictures(unused)] == [None, None]
 
 
-def test_a_mirrored_picture_is_mirrored_behind_the_crop(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    noise = Image.fromarray(rng.integers(0, 256, (64, 100, 3), dtype=np.uint8))
-    picture = one(tmp_path / "a", noise)
-    assert torch.equal(read_pixels(picture, mirrored=True), read_pixels(picture).flip(-1))
+def test_pictures_without_a_mask_are_counted_and_one_is_named(tmp_path: Path) -> None:
+    folder, masks = write_pictures(tmp_path / "a", 3), write_pictures(tmp_path / "m", 1)
+    with pytest.raises(UserError, match="2 of 3 pictures have no mask, such as 1.png") as caught:
+        read_pictures(masked(folder, masks))
+    assert str(masks) in str(caught.value)
 
 
-def test_a_picture_is_turned_upright_before_it_is_fitted(tmp_path: Path) -> None:
-    image = Image.new("RGB", (96, 64), "black")
-    image.paste("white", (0, 0, 8, 64))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    picture = one(tmp_path / "a", image, exif=exif)
-    assert picture.fit.bucket == (32, 96)
-    pixels = read_pixels(picture)
-    assert pixels.shape == (3, 96, 32)
-    assert (pixels[:, 1] == 1).all() and (pixels[:, -1] == -1).all()
+def test_a_mask_of_another_size_is_named_with_both_sizes(tmp_path: Path) -> None:
+    folder, masks = write_pictures(tmp_path / "a", 1), write_pictures(tmp_path / "m", 1)
+    Image.new("L", (32, 64)).save(masks / "0.png")
+    with pytest.raises(UserError, match=r"32x64 .*64x64.*0\.png"):
+        read_pictures(masked(folder, masks))
 
 
-def test_a_picture_that_breaks_off_is_an_error_with_its_name(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    picture = one(tmp_path / "a", noise)
-    data = picture.image.path.read_bytes()
-    picture.image.path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match="a.png"):
-        read_pixels(picture)
+@pytest.mark.parametrize(
+    ("subset", "loss", "says"),
+    [
+        ({"conditioning_data_dir": "."}, {}, "set masked_loss"),
+        ({"conditioning_data_dir": "/not/there"}, {"masked_loss": True}, "is no folder"),
+        ({}, {"masked_loss": True}, "masked_loss does nothing"),
+        ({"caption_separator": ""}, {}, "empty caption_separator"),
+        ({"keep_tokens_separator": ","}, {}, "keep_tokens_separator must not be"),
+    ],
+)
+def test_problems_say_what_to_do(subset: dict[str, str], loss: dict[str, bool], says: str) -> None:
+    subsets = (SubsetConfig(image_dir="a"), SubsetConfig(image_dir="b", **subset))
+    found = problems(TrainingConfig(subsets=subsets, loss=LossConfig(**loss)))
+    assert len(found) == 1 and says in found[0], found
+
+
+def test_good_masks_have_no_problems() -> None:
+    subsets = (SubsetConfig(alpha_mask=True), SubsetConfig())
+    for on in (False, True):
+        config = TrainingConfig(subsets=subsets, loss=LossConfig(masked_loss=on))
+        assert problems(config) == []
