@@ -31,7 +31,9 @@ class Layer:
     third: str = ""
 
 
-ABOVE = "config config_file dataset captioning models networks training hosts.base cook compare"
+ABOVE = (
+    "config config_file dataset gather captioning models networks training hosts.base cook compare"
+)
 """What the page, the routes, the shell and the demo stand below."""
 LAYERS = {
     "errors": Layer(),
@@ -39,6 +41,7 @@ LAYERS = {
     "config": Layer(),
     "config_file": Layer("config", "toml"),
     "dataset": Layer("config", "PIL numpy imagehash"),
+    "gather": Layer("config dataset", "PIL"),
     "captioning": Layer("dataset", "onnxruntime numpy PIL"),
     "models": Layer("config", "torch safetensors lycoris"),
     "models.diffusers": Layer("config", "torch safetensors diffusers transformers"),

@@ -4,6 +4,7 @@ A setting is a dataclass field made by `setting()`: type, default and help stand
 the run file, the page and the command line are all built from them.
 """
 
+from .gather import CATEGORIES, RATINGS, GatherConfig
 from .loss import LossConfig
 from .network import NetworkConfig, OptimizerConfig, conv_rank, learning_rates
 from .pictures import BucketConfig, SubsetConfig
@@ -12,7 +13,7 @@ from .settings import out_of_bounds, setting, settings_of
 from .taste import SweepConfig
 
 __all__ = [
-    "GROUPS", "BucketConfig", "LoopConfig", "LossConfig", "ModelConfig", "NetworkConfig",
-    "OptimizerConfig", "SaveConfig", "SubsetConfig", "SweepConfig", "TrainingConfig", "conv_rank",
-    "learning_rates", "out_of_bounds", "setting", "settings_of",
+    "CATEGORIES", "GROUPS", "RATINGS", "BucketConfig", "GatherConfig", "LoopConfig", "LossConfig",
+    "ModelConfig", "NetworkConfig", "OptimizerConfig", "SaveConfig", "SubsetConfig", "SweepConfig",
+    "TrainingConfig", "conv_rank", "learning_rates", "out_of_bounds", "setting", "settings_of",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from .captions import caption_path, join_tags, split_tags
 from .edits import Crop, Edit, Flatten, Upscale, format_of, writable
 from .images import ImageFile, Stamp
 
-Kind = Literal["caption", "move", "picture", "trash"]
+Kind = Literal["caption", "move", "picture", "trash", "add"]
 When = Literal["empty", "overwrite", "append", "prepend"]
 Scope = Literal["tag", "caption"]
 
@@ -26,9 +26,10 @@ class Change:
     """One change to one file; captions and other sidecars of a picture go with it by themselves.
 
     caption: `path` gets the text `after`. move: `path` becomes `to`. picture: `path` is opened,
-    edited and written to `to` in that name's format. trash: `path` leaves the dataset. `before` is
-    what the plan rests on, the old text of a caption or the stamp of a picture: where the disk has
-    come to differ, the change is refused. None: not known, not checked.
+    edited and written to `to` in that name's format. trash: `path` leaves the dataset. add: `path`
+    comes to be with the bytes of `source`, its caption `after` and its JSON `sidecar`, all or
+    nothing. `before` is what the plan rests on, the old text of a caption or the stamp of a
+    picture: where the disk has come to differ, the change is refused. None: not checked.
     """
 
     kind: Kind
@@ -39,6 +40,8 @@ class Change:
     after: str = ""
     edits: tuple[Edit, ...] = ()
     copy: bool = False  # the source stays as well, as in a second crop of one picture
+    source: Path | None = None
+    sidecar: str = ""
 
     def as_json(self) -> dict[str, str | None]:
         """The change as other programs are shown it; "to" is null for what goes to the trash."""

@@ -50,9 +50,11 @@ class Entry:
 
 
 def apply_changes(
-    folder: Path, changes: Iterable[Change], job: Job = null_job, what: str = ""
+    folder: Path, changes: Iterable[Change], job: Job = null_job, what: str = "", into: str = ""
 ) -> Applied:
     """Make the changes as one operation; those that cannot be made are named, the rest is done.
+
+    `into`: the operation that these changes go on with, if nothing has come after it.
 
     Raises UserError if the dataset is locked or cannot be written, and Cancelled once asked to
     stop; what was made until then stays, and can be undone.
@@ -62,7 +64,7 @@ def apply_changes(
         return Applied("")
     with _opened(Path(folder)) as journal:
         journal.recover()
-        return journal.apply(todo, job, what or todo[0].kind)
+        return journal.apply(todo, job, what or todo[0].kind, into)
 
 
 def undo(folder: Path, to: str | None = None, job: Job = null_job) -> list[str]:
@@ -142,9 +144,15 @@ class _Journal:
         used = [int(path.name) for path in trash.iterdir() if path.name.isdecimal()]
         return max([0, *used, *(record.number for record in self.records)]) + 1
 
-    def apply(self, changes: list[Change], job: Job, what: str) -> Applied:
+    def _number(self, into: str) -> int:
+        last = self.records[-1] if self.records else None
+        if last is not None and str(last.number) == into and not last.undoing:
+            return last.number
+        return self._free_number()
+
+    def apply(self, changes: list[Change], job: Job, what: str, into: str) -> Applied:
         """One operation, in groups; see apply_changes."""
-        number = self._free_number()
+        number = self._number(into)
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._tell({"entry": number, "begin": what, "time": time})
         result = Applied(str(number))

@@ -1,6 +1,6 @@
 """The journal's file: one JSON document a line, only ever appended to, on disk before we go on.
 
-{"entry": 3, "begin": "convert", "time": "..."}      an operation starts
+{"entry": 3, "begin": "convert", "time": "..."}      an operation starts, or goes on
 {"entry": 3, "do": 0, "path": ..., "why": ..., "steps": [...]}   about to change files
 {"entry": 3, "did": [0, 1]}     of the changes told above, these are made; the rest never were
 {"entry": 3, "end": true}       the operation is over
@@ -34,7 +34,7 @@ class Record:
     def add(self, line: dict[str, Any]) -> None:
         """Take in one more line."""
         if "begin" in line:
-            self.what, self.time = line["begin"], line["time"]
+            self.what, self.time, self.ended = line["begin"], line["time"], False
         elif "do" in line:
             self.pending[line["do"]] = [_step(step) for step in line["steps"]]
         elif "did" in line:

@@ -14,6 +14,10 @@ from ..errors import UserError
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
+class Locked(UserError):
+    """A dataset that another program is changing."""
+
+
 @contextmanager
 def locked(file: Path, folder: Path) -> Iterator[None]:
     """Hold the lock file; UserError naming the folder if another program or thread holds it."""
@@ -23,7 +27,7 @@ def locked(file: Path, folder: Path) -> Iterator[None]:
             _lock(handle)
         except OSError as error:
             if error.errno in _BUSY:
-                raise UserError(
+                raise Locked(
                     "Another program is changing this dataset",
                     folder,
                     "Wait until it has finished.",

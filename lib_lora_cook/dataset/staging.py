@@ -27,7 +27,8 @@ class Staged:
     def check(self) -> None:
         """Raise UserError if the disk is no longer what the plan rests on."""
         path, before = self.change.path, self.change.before
-        if not os.path.lexists(path) and (self.change.kind != "caption" or before):
+        new = self.change.kind == "add" or (self.change.kind == "caption" and not before)
+        if not new and not os.path.lexists(path):
             raise UserError("Not there any more", path)
         if isinstance(before, str) and read_caption(path) != before:
             raise UserError("Changed on disk since this was planned; look again", path)
@@ -81,6 +82,8 @@ class Stager:
             return self._put(name, encode_caption(change.after), over=True)
         if change.kind == "trash":
             return [*self._followers(name, None, change), self._trash(name)]
+        if change.kind == "add":
+            return self._arrival(change, name)
         to = self._name(change.to or change.path)
         if change.kind == "move":
             return [*self._folders(to), self._move(name, to), *self._followers(name, to, change)]
@@ -88,6 +91,16 @@ class Stager:
         if to != name and not change.copy:
             steps.append(self._trash(name))
         return steps + self._followers(name, to, change)
+
+    def _arrival(self, change: Change, name: str) -> list[Step]:
+        """A new picture with its caption and its sidecar; over nothing that is there."""
+        data = (change.source or change.path).read_bytes()
+        steps = self._folders(name) + self._put(name, data, over=False)
+        for extension, text in ((".txt", change.after), (".json", change.sidecar)):
+            if text:
+                beside = os.path.splitext(name)[0] + extension
+                steps += self._put(beside, encode_caption(text), over=False)
+        return steps
 
     def _followers(self, name: str, to: str | None, change: Change) -> list[Step]:
         """The steps that take a picture's sidecars along."""
@@ -145,7 +158,7 @@ class Stager:
     def _keep(self, name: str) -> str:
         """A name in the trash that no original of this operation has."""
         kept, number = name, 1
-        while kept.casefold() in self._kept:
+        while kept.casefold() in self._kept or os.path.lexists(self.place.trash / kept):
             number += 1
             kept = f"{name}~{number}"
         self._kept.add(kept.casefold())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -72,3 +73,8 @@ class Host(Protocol):
 
     def interrupted(self) -> bool:
         """Whether the person pressed the host's Interrupt."""
+
+
+def default_home() -> Path:
+    """Where the standalone program keeps its folders: LORA_COOK_HOME, or `~/.lora-cook`."""
+    return Path(os.environ.get("LORA_COOK_HOME") or Path.home() / ".lora-cook")

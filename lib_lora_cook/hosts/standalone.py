@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,9 @@ from ..errors import UserError
 from ..models.diffusers import DiffusersModel, family_of
 from ..models.trainable import SD1, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
-from .base import GenerateRequest
+from .base import GenerateRequest, default_home
+
+__all__ = ["StandaloneHost", "default_home"]
 
 PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PILLOW_UPSCALERS = {
@@ -251,8 +252,3 @@ def upscale_by_model(image: Image.Image, path: Path) -> Image.Image:
     with torch.no_grad():
         output = model.eval()(pixels.float() / 255.0)[0].clamp(0, 1)
     return Image.fromarray((output.permute(1, 2, 0) * 255).round().byte().numpy())
-
-
-def default_home() -> Path:
-    """Where the standalone program keeps its folders: LORA_COOK_HOME, or `~/.lora-cook`."""
-    return Path(os.environ.get("LORA_COOK_HOME") or Path.home() / ".lora-cook")

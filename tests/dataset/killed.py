@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lib_lora_cook.dataset import journal
 from lib_lora_cook.dataset.changes import (
+    Change,
     plan_convert,
     plan_flatten,
     plan_small,
@@ -26,6 +27,17 @@ PLANS = {
     "flatten": plan_flatten,
     "trigger": lambda images: plan_trigger(images, "kafka"),
     "small": lambda images: plan_small(images, 7),
+    "add": lambda images: [
+        Change(
+            "add",
+            image.path.with_name(f"new_{image.path.name}"),
+            "new",
+            source=image.path,
+            after="solo",
+            sidecar="{}",
+        )
+        for image in images
+    ],
     "trash": lambda images: plan_trash([image.path for image in images]),
 }
 STEPS = ("replace", "rename", "link", "unlink", "rmdir", "mkdir", "fsync")

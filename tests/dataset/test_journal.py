@@ -394,3 +394,56 @@ def test_a_full_disk_at_any_moment_loses_nothing(
     recover(folder)
     undo(folder, to="0")
     assert snapshot(folder) == before
+
+
+def new_picture(folder: Path, name: str, **more: str) -> Change:
+    """A picture from elsewhere."""
+    source = save(folder.parent / f"from_{name}", picture(seed=9))
+    return Change("add", folder / name, "new", source=source, **more)
+
+
+def test_a_new_picture_comes_with_its_caption_and_sidecar(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "set")
+    before = snapshot(folder)
+    change = new_picture(folder, "n.png", after="solo", sidecar='{"post": 1}')
+    assert apply_changes(folder, [change]).applied == [change]
+    assert (folder / "n.png").read_bytes() == (tmp_path / "from_n.png").read_bytes()
+    assert (folder / "n.txt").read_text() == "solo"
+    assert (folder / "n.json").read_text() == '{"post": 1}'
+    undo(folder)
+    assert snapshot(folder) == before
+
+
+def test_a_new_picture_comes_over_nothing_that_is_there(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "set")
+    write(folder / "n.txt", "mine")
+    before = snapshot(folder)
+    changes = [new_picture(folder, "n.png", after="solo"), new_picture(folder, "a.png")]
+    outside = Change("add", tmp_path / "x.png", "new", source=folder / "a.png")
+    result = apply_changes(folder, [*changes, outside])
+    assert not result.applied
+    assert len(result.failed) == 3
+    assert snapshot(folder) == before
+
+
+def test_an_operation_that_goes_on_is_undone_as_one(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "set")
+    before = snapshot(folder)
+    first = apply_changes(folder, [new_picture(folder, "n.png")], what="gather")
+    more = [new_picture(folder, "m.png"), *plan_trigger(scan_subset(folder)[:2], "kafka")]
+    second = apply_changes(folder, more, what="gather", into=first.entry)
+    assert second.entry == first.entry
+    assert [(it.what, it.changes) for it in history(folder)] == [("gather", 1 + len(more))]
+    undo(folder)
+    assert snapshot(folder) == before
+
+
+def test_what_comes_after_another_operation_is_one_of_its_own(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path / "set")
+    first = apply_changes(folder, [new_picture(folder, "n.png")])
+    apply_changes(folder, plan_trash([folder / "a.png"]))
+    third = apply_changes(folder, [new_picture(folder, "m.png")], into=first.entry)
+    assert third.entry == "3"
+    undo(folder, to="2")
+    again = apply_changes(folder, [new_picture(folder, "o.png")], into=third.entry)
+    assert again.entry == "4"

@@ -14,9 +14,9 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("moment", "plan"),
     [
-        *[("APPLY", plan) for plan in ("convert", "flatten", "trigger", "small", "trash")],
-        *[("UNDO", plan) for plan in ("convert", "trigger", "trash")],
-        *[("RECOVER", plan) for plan in ("convert", "trigger")],
+        *[("APPLY", plan) for plan in ("convert", "flatten", "trigger", "small", "trash", "add")],
+        *[("UNDO", plan) for plan in ("convert", "trigger", "trash", "add")],
+        *[("RECOVER", plan) for plan in ("convert", "trigger", "add")],
     ],
 )
 def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, moment: str, plan: str) -> None:

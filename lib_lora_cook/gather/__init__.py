@@ -1,0 +1,1 @@
+"""Pictures into a dataset: from boorus, from the person's own generations, from folders."""
