@@ -146,16 +146,23 @@ def kept_file(path: Path) -> Iterator[None]:
 @contextmanager
 def kept_flags(parts: Iterable[nn.Module]) -> Iterator[None]:
     """Every weight is frozen; requires_grad and train mode are afterwards as they were."""
-    found = list(parts)
-    grads = [(it, it.requires_grad) for part in found for it in part.parameters()]
-    modes = [(module, module.training) for part in found for module in part.modules()]
-    for part in found:
-        part.requires_grad_(False)
+    modules = [module for part in parts for module in part.modules()]
+    modes = [(module, module.training) for module in modules]
+    flags = [  # by name: what the host loads anew is another object
+        (module, name, held.requires_grad)
+        for module in modules
+        for name, held in module._parameters.items()
+        if held is not None
+    ]
+    for module, name, _ in flags:
+        getattr(module, name).requires_grad_(False)
     try:
         yield
     finally:
-        for parameter, flag in grads:
-            parameter.requires_grad_(flag)
+        for module, name, flag in flags:
+            parameter = getattr(module, name)
+            with torch.inference_mode(parameter.is_inference()):
+                parameter.requires_grad_(flag)
         for module, mode in modes:
             module.training = mode
 

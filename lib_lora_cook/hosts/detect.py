@@ -49,7 +49,8 @@ def find_host() -> tuple[Host, str | None]:
     if found is None:
         return standalone_host(), None
     if find_spec(f"{package}.{found.name}") is None:
-        why = f"LoRA Cook cannot train inside {found.title} yet. Use AUTOMATIC1111 or Forge."
+        known = ", ".join(it.title for it in HOSTS)
+        why = f"LoRA Cook cannot train inside {found.title} yet. It can in {known}."
         return standalone_host(), why
     host: Host = importlib.import_module(f"{package}.{found.name}").make_host()
     return host, None

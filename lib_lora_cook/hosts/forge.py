@@ -81,9 +81,9 @@ class ForgeHost(WebuiHost):
         bring_to_device(sd_model)
         modules = live_modules(sd_model)
         with ExitStack() as stack:
+            stack.enter_context(borrow.kept_flags(modules))
             self._tensors = stack.enter_context(borrow.NormalTensors(modules))
             stack.callback(setattr, self, "_tensors", None)
-            stack.enter_context(borrow.kept_flags(modules))
             pytorch = attention.attention_pytorch
             stack.enter_context(borrow.swapped(backend_unet, "attention_function", pytorch))
             stack.enter_context(borrow.swapped(stream, "stream_activated", False))

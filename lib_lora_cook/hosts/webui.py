@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import Any
 
-from modules import call_queue, paths, processing, shared
+from modules import call_queue, paths, processing, scripts, shared
 from torch import nn
 
 from ..errors import UserError
@@ -160,7 +160,7 @@ def draw(request: GenerateRequest, prompts: list[str], seeds: list[int]) -> list
         cfg_scale=request.cfg_scale, width=request.width or side, height=request.height or side,
         do_not_save_samples=True, do_not_save_grid=True, do_not_reload_embeddings=True,
     )  # fmt: skip
-    task.scripts = None
+    task.scripts = scripts.ScriptRunner()  # empty; reForge looks into it, whatever it holds
     with closing(task):
         images = list(processing.process_images(task).images)
     if len(images) < len(prompts):

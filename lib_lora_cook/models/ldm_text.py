@@ -48,7 +48,10 @@ class RepaddedTokenizer:
 
 
 def clip_encoder(
-    module: nn.Module, tokenizer: Any, prefix: str, projection: nn.Module | None = None
+    module: nn.Module,
+    tokenizer: Any,
+    prefix: str,
+    projection: Callable[[Tensor], Tensor] | None = None,
 ) -> TextEncoder:
     """A transformers CLIP text model; projection gives SDXL's pooled state."""
 

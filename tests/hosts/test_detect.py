@@ -58,8 +58,8 @@ def test_a_shell_is_no_program() -> None:
 def test_a_program_without_an_adapter_has_folders_and_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(detect, "detect", lambda: detect.Features("neo", "Forge Neo", ()))
+    monkeypatch.setattr(detect, "detect", lambda: detect.Features("newer", "Forge Newer", ()))
     host, problem = detect.find_host()
     assert isinstance(host, StandaloneHost)
     assert problem is not None
-    assert "Forge Neo" in problem
+    assert "Forge Newer" in problem

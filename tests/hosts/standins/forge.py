@@ -92,6 +92,9 @@ class Objects(SimpleNamespace):
 class Engine:
     """ForgeDiffusionEngine with its three copies of what is loaded."""
 
+    patcher: Any = Patcher
+    linear: Any = Linear
+
     def __init__(self, folder: Path, sdxl: bool) -> None:
         words, width = tokenizer(folder), 16
         self.is_sd1, self.is_sdxl, self.current_lora_hash = not sdxl, sdxl, NONE
@@ -99,23 +102,27 @@ class Engine:
         clip = SimpleNamespace(cond_stage_model=nn.ModuleDict(), tokenizer=SimpleNamespace())
         for name in names:
             holder = nn.Module()
-            holder.transformer = with_forge_linears(CLIPTextModel(text_config(words, width)))
+            holder.transformer = CLIPTextModel(text_config(words, width)).eval()
+            if self.linear is Linear:
+                with_forge_linears(holder.transformer)
             clip.cond_stage_model[name] = holder
             setattr(clip.tokenizer, name, tokenizer(folder, "!") if name == "clip_g" else words)
         if sdxl:
-            clip.cond_stage_model.clip_g.transformer.text_projection = Linear(width, width, False)
+            clip.cond_stage_model.clip_g.transformer.text_projection = self.linear(
+                width, width, False
+            )
         kmodel: Any = nn.Module()
         context = len(names) * width
         vector = width + 6 * 256 if sdxl else 0
-        kmodel.diffusion_model = ldm.UNet(context, vector, Linear, in_place=True)
+        kmodel.diffusion_model = ldm.UNet(context, vector, self.linear, in_place=True)
         kmodel.predictor = nn.Module()
         kmodel.predictor.register_buffer("alphas_cumprod", ldm.alphas())
         kmodel.predictor.prediction_type = "epsilon"
         kmodel.storage_dtype = kmodel.computation_dtype = torch.float32
-        clip.patcher = Patcher(clip.cond_stage_model)
+        clip.patcher = self.patcher(clip.cond_stage_model)
         vae = SimpleNamespace(first_stage_model=ldm.Vae().eval(), vae_dtype=torch.float32)
-        vae.patcher = Patcher(vae.first_stage_model)
-        own = Objects(unet=Patcher(kmodel), clip=clip, vae=vae)
+        vae.patcher = self.patcher(vae.first_stage_model)
+        own = Objects(unet=self.patcher(kmodel), clip=clip, vae=vae)
         self.forge_objects_original, self.forge_objects = own, own.shallow_copy()
         self.forge_objects_after_applying_lora = own.shallow_copy()
         self.sd_checkpoint_info = ldm.checkpoint_info(folder)
@@ -125,13 +132,17 @@ class Engine:
     def get_learned_conditioning(self, prompts: list[str]) -> tuple[Tensor, Tensor | None]:
         clip, states, pooled = self.forge_objects.clip, [], None
         for name, holder in clip.cond_stage_model.items():
-            words = getattr(clip.tokenizer, name)
+            words = self.words(name)
             ids = words(prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
             output = holder.transformer(ids, output_hidden_states=True)
             states.append(output.last_hidden_state)
             pooled = output.pooler_output
         vector = torch.cat([pooled, torch.zeros(1, 6 * 256)], -1) if self.is_sdxl else None
         return torch.cat(states, -1), vector
+
+    def words(self, name: str) -> Any:
+        """A text encoder's tokenizer."""
+        return getattr(self.forge_objects.clip.tokenizer, name)
 
 
 def lora_module(patch: pytest.MonkeyPatch, data: Any, folder: Path) -> Any:

@@ -111,7 +111,7 @@ def install(patch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
 
 def forget_hosts(patch: pytest.MonkeyPatch) -> None:
     """Adapters are imported anew: each holds the modules of the host it was made for."""
-    for name in ("webui", "a1111", "forge"):
+    for name in ("webui", "a1111", "forge", "neo", "reforge"):
         patch.delitem(sys.modules, f"lib_lora_cook.hosts.{name}", raising=False)
 
 
@@ -133,6 +133,8 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     (folder / "params.txt").write_text("what the person last asked for")
     install(patch, "modules.paths", data_path=str(folder), models_path=str(folder / "models"))
     install(patch, "modules.call_queue", queue_lock=lock)
+    runner = lambda: SimpleNamespace(alwayson_scripts=[])  # noqa: E731
+    install(patch, "modules.scripts", ScriptRunner=runner)
 
     class StableDiffusionProcessing:
         cached_c, cached_uc = [None, None], [None, None]
@@ -147,6 +149,7 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
 
     def process_images(task: Any) -> Any:
         assert lock.owner == threading.get_ident(), "a picture without the queue's lock"
+        assert task.scripts.alwayson_scripts == []  # reForge fails where there is no runner at all
         if shared.state.interrupted:
             return SimpleNamespace(images=[])
         (folder / "params.txt").write_text(task.prompt[0])
@@ -191,6 +194,7 @@ def draws(shared: Any, lock: OnceLock, folder: Path) -> Callable[[str], Any]:
     def draw(prompt: str) -> Any:
         processing = sys.modules["modules.processing"]
         task = processing.StableDiffusionProcessingTxt2Img(prompt=[prompt], seed=[7])
+        task.scripts = SimpleNamespace(alwayson_scripts=[])
         with lock:
             shared.state.begin(job="txt2img")
             try:
