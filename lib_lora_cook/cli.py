@@ -15,12 +15,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .commands import captions, demo, doctor, gather, pictures, plan, sweep, tag, train, undo
+from .commands import (
+    captions,
+    demo,
+    doctor,
+    formats,
+    gather,
+    pictures,
+    plan,
+    sweep,
+    tag,
+    train,
+    undo,
+)  # fmt: skip
 from .errors import UserError
 from .jobs import Cancelled, ConsoleJob
 
 CANCELLED = 130
-VERBS = (demo, train, sweep, plan, gather, doctor, pictures, tag, captions, undo)
+VERBS = (demo, train, sweep, plan, gather, doctor, pictures, tag, captions, undo, formats)
 """In the order of `--help`."""
 Verb = Callable[[argparse.Namespace, ConsoleJob], dict[str, Any]]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +22,7 @@ PATHS = {
     "image_dir", "conditioning_data_dir",
 }  # fmt: skip
 """Settings that are paths relative to the run file."""
+_WINDOWS_PATH = re.compile(r'(?<=")(?:[A-Za-z]:|\.{1,2}|\\)(?:\\(?!\\)[^"\\\n]+)+(?=")')
 GROUP_OF = {item.name: group for group, kind in GROUPS.items() for item in fields(kind)}
 SUBSET_KEYS = {item.name for item in fields(SubsetConfig)}
 Problem = str
@@ -33,14 +36,36 @@ def read_run(path: Path) -> TrainingConfig:
         raise UserError(
             f"The run file cannot be read ({error})", str(path), "Check its name and its encoding."
         ) from None
-    try:
-        table = toml.loads(text)
-    except (toml.TomlDecodeError, IndexError, ValueError) as error:
-        raise UserError(f"This is not TOML ({error})", str(path), "Correct that line.") from None
-    config, problems = config_of(table, path.resolve().parent)
+    config, problems = config_of(parse_toml(text, path), path.resolve().parent)
     if problems:
         raise UserError("; ".join(problems), str(path), "Correct the file and run it again.")
     return config
+
+
+def parse_toml(text: str, where: Path | str, lines_before: int = 0) -> dict[str, Any]:
+    """A TOML text as a table; UserError with line and column where it is none.
+
+    Windows paths in double quotes are taken as they are meant: to TOML, their backslashes begin
+    escapes.
+    """
+    text = _WINDOWS_PATH.sub(lambda match: match[0].replace("\\", "\\\\"), text)
+    try:
+        table: dict[str, Any] = _reader().loads(text)
+    except (ValueError, IndexError, TypeError) as error:
+        place = re.search(r"line (\d+),? column (\d+)", str(error))
+        what = re.sub(r"\s*\((at|line) .*", "", str(error))
+        if place:
+            what = f"line {int(place[1]) + lines_before}, column {place[2]}: {what}"
+        raise UserError(f"This is not TOML ({what})", where, "Correct that line.") from None
+    return table
+
+
+def _reader() -> Any:
+    """Python's own reader where there is one, from 3.11 on: toml's refuses mixed lists."""
+    try:
+        return importlib.import_module("tomllib")
+    except ModuleNotFoundError:
+        return toml
 
 
 def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list[Problem]]:

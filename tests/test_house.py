@@ -32,7 +32,8 @@ class Layer:
 
 
 ABOVE = (
-    "config config_file dataset gather captioning models networks training hosts.base cook compare"
+    "config config_file formats dataset gather captioning models networks training hosts.base "
+    "cook compare"
 )
 """What the page, the routes, the shell and the demo stand below."""
 LAYERS = {
@@ -40,6 +41,7 @@ LAYERS = {
     "jobs": Layer(),
     "config": Layer(),
     "config_file": Layer("config", "toml"),
+    "formats": Layer("config config_file", "toml"),
     "dataset": Layer("config", "PIL numpy imagehash"),
     "gather": Layer("config dataset", "PIL"),
     "captioning": Layer("dataset", "onnxruntime numpy PIL"),
@@ -71,7 +73,7 @@ LAYERS = {
     # The routes start and watch the same run as the page; what they share knows no gradio.
     "api": Layer(ABOVE + " ui.texts ui.work ui.form ui.runner", "fastapi pydantic"),
     # A shell has no WebUI around it: its verbs build the host that needs none.
-    "commands": Layer(ABOVE + " hosts.detect hosts.standalone demo ui"),
+    "commands": Layer(ABOVE + " hosts.detect hosts.standalone demo ui", "toml"),
     "cli": Layer("commands"),
     "__main__": Layer("cli"),
     "__init__": Layer(),
