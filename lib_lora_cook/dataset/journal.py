@@ -24,9 +24,7 @@ from .images import OWN_FOLDER, Failure
 from .journal_log import Record, append_lines, do_line, read_records
 from .lock import locked
 from .staging import Staged, Stager
-from .steps import STAGED, Place, Step, sync_folder
-
-_GROUP = 64  # changes between two visits to the journal
+from .steps import STAGED, Place, Step, each, sync_folder
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ class _Journal:
         try:
             for done, change in enumerate(changes):
                 job.check()
-                if len(stager.group) >= _GROUP or stager.touches(change):
+                if stager.full or stager.touches(change):
                     self._make(stager, result)
                 stager.add(change, result.failed)
                 job.report(done + 1, len(changes), change.path.name)
@@ -172,7 +170,7 @@ class _Journal:
 
     def _make(self, stager: Stager, result: Applied) -> None:
         """Make one staged group, with the journal told before and after."""
-        group = stager.take_group()
+        group = stager.take_group(result.failed)
         if not group:
             return
         entry = int(result.entry)
@@ -233,13 +231,20 @@ class _Journal:
         """Take back one operation; safe to begin again wherever it was cut short."""
         place = self._place(record.number)
         self._tell({"entry": record.number, "undo": True})
-        lines, failed = [], []
-        for done, steps in enumerate(reversed(record.done)):
+        lines: list[str] = []
+        failed: list[str] = []
+
+        def back(steps: list[Step]) -> list[str]:
             try:
-                lines += _undo_steps(place, steps)
+                return _undo_steps(place, steps)
             except OSError as error:
                 failed.append(f"{steps[0].name} ({_why(error)})")
-            job.report(done + 1, len(record.done), steps[0].name)
+                return []
+
+        at_once = each if _independent(record.done) else map
+        for done, told in enumerate(at_once(back, reversed(record.done))):
+            lines += told
+            job.report(done + 1, len(record.done))
         if failed:
             raise UserError(
                 "Cannot put back", ", ".join(failed), "Close what uses them; undo again."
@@ -252,6 +257,12 @@ class _Journal:
 
 def _undo_steps(place: Place, steps: list[Step]) -> list[str]:
     return [line for step in reversed(steps) if (line := place.undo(step))]
+
+
+def _independent(changes: list[list[Step]]) -> bool:
+    """Whether these can be taken back in any order, as captions can."""
+    names = {steps[0].name for steps in changes if len(steps) == 1 and steps[0].op == "put"}
+    return len(names) == len(changes)
 
 
 def _why(error: OSError | UserError) -> str:

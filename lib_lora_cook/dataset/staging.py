@@ -12,7 +12,10 @@ from .changes import Change
 from .edits import encode_picture
 from .images import OWN_FOLDER, Failure, Stamp, is_picture_name, open_image, stamp_of
 from .sidecars import Sidecars, is_cache
-from .steps import Place, Step, stage
+from .steps import Place, Step, each, stage, sync_file
+
+GROUP = 1024  # changes between two visits to the journal
+_GROUP_BYTES = 64 << 20  # of new files, where these come first
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Stager:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.group: list[Staged] = []
-        self._count = 0
+        self._count = self._bytes = 0
         self._files = 0
         self._kept: set[str] = set()
         self._touched: set[str] = set()
@@ -52,12 +55,26 @@ class Stager:
         """Whether a change concerns files that the present group changes already."""
         return not self._touched.isdisjoint(_stems(change))
 
-    def take_group(self) -> list[Staged]:
-        """The changes staged since the last call."""
+    @property
+    def full(self) -> bool:
+        """Whether the group is as large as one should be that a kill takes back."""
+        return len(self.group) >= GROUP or self._bytes >= _GROUP_BYTES
+
+    def take_group(self, failed: list[Failure]) -> list[Staged]:
+        """The changes staged since the last call, safe on the disk but for those that failed."""
         group, self.group = self.group, []
-        self._touched = set()
-        self._sidecars = {}
-        return group
+        self._touched, self._sidecars, self._bytes = set(), {}, 0
+        files = {step.new: self.place.trash / step.new for one in group for step in one.steps}
+        files.pop("", None)
+        errors = dict(zip(files, each(sync_file, files.values()), strict=True))
+        safe = []
+        for one in group:
+            error = next((errors[it.new] for it in one.steps if errors.get(it.new)), None)
+            if error is None:
+                safe.append(one)
+            else:
+                failed.append((one.change.path, error.strerror or str(error)))
+        return safe
 
     def add(self, change: Change, failed: list[Failure]) -> None:
         """Stage one change, or name it with the reason."""
@@ -140,6 +157,7 @@ class Stager:
 
     def _staged(self, data: bytes, times_of: Path | None = None) -> Step:
         self._files += 1
+        self._bytes += len(data)
         return stage(self.place.trash, self._files, data, times_of)
 
     def _trash(self, name: str) -> Step:
