@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from ..dataset import changes as plans
+from ..dataset import caption_edits as edits
+from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import join_tags, split_tags
-from ..dataset.changes import Change
-from ..dataset.images import Failure, ImageFile, scan_captions
+from ..dataset.changes import plan_edit
+from ..dataset.images import Failure, scan_captions
 from ..dataset.tags import count_tags
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, add_verb
 from .changing import (
     add_dry_run,
+    add_extension,
     add_folder,
     listed,
     make,
@@ -24,7 +27,8 @@ from .changing import (
     tell_changes,
 )
 
-Plan = Callable[[list[ImageFile]], list[Change]]
+MakeEdit = Callable[[argparse.Namespace], CaptionEdit]
+"""What an action's options ask for; UserError where it makes no sense."""
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -34,30 +38,32 @@ def add_verbs(verbs: Verbs) -> None:
         "lora-cook captions datasets/kafka prepend kafka",
     )  # fmt: skip
     add_folder(parser)
+    add_extension(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     stats = add_action(actions, "stats", "How often each tag is there.", "", None)
     stats.set_defaults(verb=count_captions, tell=tell_counts)
-    for name, plan, what in (
-        ("prepend", lambda o: prepended(o.tags), "These tags first in every caption."),
-        ("append", lambda o: appended(o.tags), "These tags in every caption, at the end."),
-        ("remove", lambda o: removed(o.tags), "These tags in no caption."),
+    for name, make_edit, what in (
+        ("prepend", lambda o: edits.prepend(join_tags(given(o.tags))), "Tags first in captions."),
+        ("append", lambda o: edits.append(given(o.tags)), "Tags in every caption, at the end."),
+        ("remove", lambda o: edits.remove(given(o.tags)), "Tags in no caption."),
     ):
-        action = add_action(actions, name, what, "kafka", plan)
+        action = add_action(actions, name, what, "kafka", make_edit)
         action.add_argument("tags", nargs="+", metavar="TAG", help="tags, in any spelling")
     add_replace(actions)
     order = add_action(
         actions, "sort", "Tags in alphabetical order.", "--keep-tokens 1",
-        lambda o: lambda images: plans.plan_sort(images, o.keep_tokens),
+        lambda o: edits.sort(o.keep_tokens),
     )  # fmt: skip
     order.add_argument(
         "--keep-tokens", type=int, default=0, metavar="N", help="the first N stay in front"
     )
-    add_action(actions, "dedupe", "Each tag once.", "", lambda o: plans.plan_dedupe)
+    add_action(actions, "dedupe", "Each tag once.", "", lambda o: edits.dedupe())
+    add_truncate(actions)
 
 
 def add_action(
     actions: Any, name: str, what: str, example: str,
-    plan: Callable[[argparse.Namespace], Plan] | None,
+    make_edit: MakeEdit | None,
 ) -> Any:  # fmt: skip
     """One thing to do with captions; its options may stand before or behind it."""
     line = f"example: lora-cook captions datasets/kafka {name} {example}".rstrip()
@@ -69,9 +75,9 @@ def add_action(
     parser.add_argument(
         "--json", action="store_true", default=hidden, help="print one JSON document on stdout"
     )
-    if plan is not None:
+    if make_edit is not None:
         add_dry_run(parser)
-        parser.set_defaults(plan=plan, tell=tell_changes)
+        parser.set_defaults(make_edit=make_edit, tell=tell_changes)
     return parser
 
 
@@ -79,7 +85,7 @@ def add_replace(actions: Any) -> None:
     """`replace`."""
     parser = add_action(
         actions, "replace", "One text for another, in every tag; faces like ^_^ stay.", '_ " "',
-        lambda o: lambda images: plans.plan_replace(images, o.old, o.new, o.scope, o.regex),
+        lambda o: edits.replace(o.old, o.new, o.scope, o.regex),
     )  # fmt: skip
     parser.add_argument("old", metavar="OLD", help="a part of a tag, a tag, or an expression")
     parser.add_argument("new", metavar="NEW", help="what comes in its place; may be empty")
@@ -90,36 +96,43 @@ def add_replace(actions: Any) -> None:
     parser.add_argument("--regex", action="store_true", help="OLD is a regular expression")
 
 
+def add_truncate(actions: Any) -> None:
+    """`truncate`."""
+    parser = add_action(
+        actions, "truncate", "As many tags from the front as fit into so many tokens.",
+        "--max-tokens 75 --checkpoint models/sd15",
+        lambda o: edits.truncate(o.max_tokens, tokenizer_of(o.checkpoint)),
+    )  # fmt: skip
+    parser.add_argument("--max-tokens", type=int, default=75, metavar="N", help="75, 150, 225")
+    add_checkpoint(parser, required=True)
+
+
+def add_checkpoint(parser: Any, required: bool = False) -> None:
+    """`--checkpoint`, whose tokenizer counts."""
+    parser.add_argument(
+        "--checkpoint", type=Path, required=required, metavar="FOLDER",
+        help="a diffusers folder, whose tokenizer counts",
+    )  # fmt: skip
+
+
+def tokenizer_of(checkpoint: Path) -> edits.Tokenize:
+    """The tokenizer of a diffusers folder."""
+    from ..models.diffusers import tokenizer_of
+
+    return tokenizer_of(checkpoint)
+
+
 def edit_captions(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Plan the action over all captions, and make its changes."""
-    plan: Plan = options.plan(options)
     if getattr(options, "keep_tokens", 0) < 0:
         raise UserError("No fewer than no tags can stay", f"--keep-tokens {options.keep_tokens}")
-    if options.action == "replace":
-        plan([])  # says what is wrong with an expression before anything is touched
+    edit: CaptionEdit = options.make_edit(options)
     recover(options.folder, job)
     failed: list[Failure] = []
-    images = scan_captions(options.folder, failed)
+    images = scan_captions(options.folder, failed, options.caption_extension)
     options.name = f"captions {options.action}"
-    return make(options.folder, plan(images), failed, options, job)
-
-
-def prepended(tags: list[str]) -> Plan:
-    """These tags first."""
-    trigger = join_tags(given(tags))
-    return lambda images: plans.plan_trigger(images, trigger)
-
-
-def appended(tags: list[str]) -> Plan:
-    """These tags last, where they are not there."""
-    new = given(tags)
-    return lambda images: plans.plan_append(images, new)
-
-
-def removed(tags: list[str]) -> Plan:
-    """These tags nowhere."""
-    unwanted = given(tags)
-    return lambda images: plans.plan_prune(images, unwanted)
+    changes = plan_edit(images, edit, options.caption_extension)
+    return make(options.folder, changes, failed, options, job)
 
 
 def given(tags: list[str]) -> list[str]:
@@ -133,7 +146,7 @@ def given(tags: list[str]) -> list[str]:
 def count_captions(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """How often each tag is there, the most frequent first."""
     failed: list[Failure] = []
-    images = scan_captions(options.folder, failed)
+    images = scan_captions(options.folder, failed, options.caption_extension)
     counts = count_tags(split_tags(image.caption) for image in images)
     tags = dict(sorted(counts.items(), key=lambda it: (-it[1], it[0])))
     return {"images": len(images) + len(failed), "tags": tags, "failed": named(failed, job)}

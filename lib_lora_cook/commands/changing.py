@@ -36,6 +36,22 @@ def add_folder(parser: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the pictures")
 
 
+def add_extension(parser: Any) -> None:
+    """`--caption-extension`."""
+    parser.add_argument(
+        "--caption-extension", type=extension, default=".txt", metavar="EXT",
+        help="of the caption files: .txt (default) or .caption",
+    )  # fmt: skip
+
+
+def extension(text: str) -> str:
+    """An extension with its dot."""
+    found = "." + text.strip().lstrip(".")
+    if len(found) < 2 or set(found) & set('/\\:*?"<>|'):
+        raise argparse.ArgumentTypeError(f"{text!r} is no extension")
+    return found
+
+
 def recover(folder: Path, job: Job) -> None:
     """Put right what a killed program has left half done, before anything is looked at."""
     for line in journal.recover(folder):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,13 +16,14 @@ def caption_path(image_path: Path, extension: str = ".txt") -> Path:
     return image_path.with_suffix(extension)
 
 
-def read_caption(path: Path) -> str:
+def read_caption(path: Path | str) -> str:
     """The text of a caption file without the space around it; "" if there is no such file.
 
     Raises UserError where there is one that cannot be read.
     """
     try:
-        return decode_caption(path.read_bytes())
+        with open(path, "rb", buffering=0) as file:
+            return decode_caption(file.read())
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -53,7 +53,8 @@ def encode_caption(text: str) -> bytes:
 
 def split_tags(caption: str) -> list[str]:
     """The tags of a caption, split at commas and line ends, without empty ones."""
-    return [tag for tag in (part.strip() for part in re.split(r"[,\n]", caption)) if tag]
+    parts = caption.replace("\n", ",").split(",")
+    return [tag for part in parts if (tag := part.strip())]
 
 
 def join_tags(tags: Iterable[str]) -> str:

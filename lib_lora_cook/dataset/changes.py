@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from PIL import ImageColor
 
 from ..errors import UserError
-from . import tags
+from . import caption_edits, tags
+from .caption_edits import CaptionEdit
 from .captions import caption_path, join_tags, split_tags
 from .edits import Crop, Edit, Flatten, Upscale, format_of, writable
 from .images import ImageFile, Stamp
 
 Kind = Literal["caption", "move", "picture", "trash", "add"]
 When = Literal["empty", "overwrite", "append", "prepend"]
-Scope = Literal["tag", "caption"]
 
 
 @dataclass(frozen=True)
@@ -147,56 +146,35 @@ def plan_trash(paths: Iterable[Path], why: str = "asked for") -> list[Change]:
     return [Change("trash", Path(path), why) for path in paths]
 
 
+def plan_edit(
+    images: Iterable[ImageFile], edit: CaptionEdit, extension: str = ".txt"
+) -> list[Change]:
+    """One edit of every caption; a picture without one gets it where the edit gives it tags."""
+    return _plan_texts(images, lambda image: edit.text(image.caption), edit.what, extension)
+
+
 def plan_trigger(
     images: Iterable[ImageFile], trigger: str, extension: str = ".txt"
 ) -> list[Change]:
     """The trigger stands first in every caption; a picture without one gets it."""
-    front = split_tags(trigger)
-    return _plan_captions(
-        images, lambda image, old: tags.add_trigger(old, front), "trigger first", extension
-    )
+    return plan_edit(images, caption_edits.prepend(trigger), extension)
 
 
 def plan_append(
     images: Iterable[ImageFile], new: list[str], extension: str = ".txt"
 ) -> list[Change]:
     """Every caption has these tags, the missing ones at its end."""
-    return _plan_captions(
-        images, lambda image, old: tags.append_tags(old, new), f"add {join_tags(new)}", extension
-    )
+    return plan_edit(images, caption_edits.append(new), extension)
 
 
 def plan_prune(images: Iterable[ImageFile], unwanted: list[str]) -> list[Change]:
     """No caption has these tags."""
-    return _plan_captions(
-        images,
-        lambda image, old: tags.remove_tags(old, unwanted),
-        f"without {join_tags(unwanted)}",
-    )
-
-
-def plan_replace(
-    images: Iterable[ImageFile], old: str, new: str, scope: Scope = "tag", regex: bool = False
-) -> list[Change]:
-    """`new` for `old` in every tag, faces left as they are, or in captions as plain text."""
-    why = f"{new!r} for {old!r}"
-    if scope == "tag":
-        swap = cache(tags.tag_replacement(old, new, regex))
-        return _plan_captions(images, lambda image, tags_: tags.replace_each(tags_, swap), why)
-    in_text = tags.replacement(old, new, regex)
-    return _plan_texts(images, lambda image: in_text(image.caption).strip(), why)
-
-
-def plan_sort(images: Iterable[ImageFile], keep_tokens: int = 0) -> list[Change]:
-    """Every caption's tags in alphabetical order, but for the first `keep_tokens`."""
-    return _plan_captions(
-        images, lambda image, old: tags.sort_tags(old, keep_tokens), "tags in order"
-    )
+    return plan_edit(images, caption_edits.remove(unwanted))
 
 
 def plan_dedupe(images: Iterable[ImageFile]) -> list[Change]:
     """Every caption has each tag once."""
-    return _plan_captions(images, lambda image, old: tags.dedupe_tags(old), "each tag once")
+    return plan_edit(images, caption_edits.dedupe())
 
 
 def plan_one_line(images: Iterable[ImageFile]) -> list[Change]:

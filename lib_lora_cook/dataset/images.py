@@ -119,7 +119,7 @@ def _caption_of(path: Path, extension: str) -> tuple[Path | None, str]:
     return (caption if text or caption.is_file() else None), text
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: Path | str) -> Stamp | None:
     """Size and time of a file, None if it is not there."""
     try:
         status = os.stat(path)

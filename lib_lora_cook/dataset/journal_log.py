@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from .steps import Step
+
+_KEYS = tuple(field.name for field in fields(Step))
 
 
 @dataclass
@@ -52,7 +54,7 @@ def _step(values: dict[str, Any]) -> Step:
 
 def do_line(entry: int, number: int, path: str, why: str, steps: list[Step]) -> dict[str, Any]:
     """The line that tells a change before it is made."""
-    plain = [{key: value for key, value in asdict(step).items() if value} for step in steps]
+    plain = [{key: value for key in _KEYS if (value := getattr(step, key))} for step in steps]
     return {"entry": entry, "do": number, "path": path, "why": why, "steps": plain}
 
 

@@ -64,24 +64,26 @@ class Stager:
         """The changes staged since the last call, safe on the disk but for those that failed."""
         group, self.group = self.group, []
         self._touched, self._sidecars, self._bytes = set(), {}, 0
-        files = {step.new: self.place.trash / step.new for one in group for step in one.steps}
-        files.pop("", None)
-        errors = dict(zip(files, each(sync_file, files.values()), strict=True))
-        safe = []
-        for one in group:
-            error = next((errors[it.new] for it in one.steps if errors.get(it.new)), None)
-            if error is None:
-                safe.append(one)
-            else:
-                failed.append((one.change.path, error.strerror or str(error)))
-        return safe
+        staged = [(one, step.new) for one in group for step in one.steps if step.new]
+        files = [os.path.join(self.place.trash, new) for _, new in staged]
+        bad: dict[int, OSError] = {}
+        for (one, _), error in zip(staged, each(sync_file, files), strict=True):
+            if error is not None:
+                bad.setdefault(one.number, error)
+        failed += [
+            (one.change.path, bad[one.number].strerror or str(bad[one.number]))
+            for one in group
+            if one.number in bad
+        ]
+        return [one for one in group if one.number not in bad]
 
     def add(self, change: Change, failed: list[Failure]) -> None:
         """Stage one change, or name it with the reason."""
         try:
             name = self._name(change.path)
             staged = Staged(self._count, change, name, [])
-            staged.check()
+            if change.kind != "caption":  # theirs is cheap, and done before they are made
+                staged.check()
             staged.steps.extend(self._steps(change, name))
             for step in staged.steps:
                 self._refuse_overwriting(step)
@@ -141,7 +143,7 @@ class Stager:
         if not stays:
             return [self._move(old, new)]
         source = self.place.folder / old
-        return [replace(self._staged(source.read_bytes(), source), name=new)]
+        return [self._staged(new, source.read_bytes(), source)]
 
     def _beside(self, folder: Path) -> Sidecars:
         if folder not in self._sidecars:
@@ -149,16 +151,16 @@ class Stager:
         return self._sidecars[folder]
 
     def _put(self, name: str, data: bytes, over: bool) -> list[Step]:
-        step = replace(self._staged(data), name=name)
-        before = stamp_of(self.place.folder / name) if over else None
+        before = stamp_of(os.path.join(self.place.folder, name)) if over else None
+        step = self._staged(name, data)
         if before is None:
             return [step]
         return [replace(step, before=before, kept=self._keep(name))]
 
-    def _staged(self, data: bytes, times_of: Path | None = None) -> Step:
+    def _staged(self, name: str, data: bytes, times_of: Path | None = None) -> Step:
         self._files += 1
         self._bytes += len(data)
-        return stage(self.place.trash, self._files, data, times_of)
+        return stage(self.place.trash, name, self._files, data, times_of)
 
     def _trash(self, name: str) -> Step:
         before = stamp_of(self.place.folder / name)
@@ -184,17 +186,23 @@ class Stager:
 
     def _refuse_overwriting(self, step: Step) -> None:
         new = step.to if step.op == "move" else step.name if step.op == "put" else ""
+        if not new or step.kept:
+            return
         source = self.place.folder / step.name
         target = self.place.folder / new
-        if not new or step.kept or not os.path.lexists(target):
+        if not os.path.lexists(target):
             return
         if step.op == "put" or not os.path.samefile(source, target):
             raise UserError(f"{new} is there already", target)
 
     def _name(self, path: Path) -> str:
         """The path inside the dataset, with slashes; UserError if it is not in there."""
+        whole, root = os.path.abspath(path), os.path.join(self.place.folder, "")
+        name = whole[len(root) :]
+        if whole.startswith(root) and name and not name.startswith(OWN_FOLDER):
+            return name.replace(os.sep, "/")
         try:
-            inside = Path(os.path.abspath(path)).relative_to(self.place.folder)
+            inside = Path(whole).relative_to(self.place.folder)
         except ValueError as error:
             raise UserError("Not in this dataset's folder", path) from error
         if not inside.parts or inside.parts[0] == OWN_FOLDER:

@@ -53,21 +53,23 @@ class Place:
 
     def do(self, step: Step) -> None:
         """Make one step; OSError if it cannot be made, and then `undo` has nothing to lose."""
-        name = self.folder / step.name
+        name, new = os.path.join(self.folder, step.name), os.path.join(self.trash, step.new)
         if step.before is not None and stamp_of(name) != step.before:
-            raise FileNotFoundError(errno.ENOENT, "changed on disk in this moment", str(name))
+            raise FileNotFoundError(errno.ENOENT, "changed on disk in this moment", name)
         if step.op == "mkdir":
-            name.mkdir(exist_ok=True)
+            os.makedirs(name, exist_ok=True)
         elif step.op == "move":
-            _rename_free(name, self.folder / step.to)
+            _rename_free(name, os.path.join(self.folder, step.to))
         elif step.op == "trash":
-            os.replace(name, self._kept(step))
+            kept = os.path.join(self.trash, step.kept)
+            os.makedirs(os.path.dirname(kept), exist_ok=True)
+            os.replace(name, kept)
         elif step.kept:
-            _keep_copy(name, self._kept(step))
-            shutil.copymode(name, self.trash / step.new)
-            os.replace(self.trash / step.new, name)
+            _keep_copy(name, os.path.join(self.trash, step.kept))
+            shutil.copymode(name, new)
+            os.replace(new, name)
         else:
-            _rename_free(self.trash / step.new, name)
+            _rename_free(new, name)
 
     def undo(self, step: Step) -> str:
         """Take one step back, however much of it was made; a line for the person, mostly ""."""
@@ -134,32 +136,31 @@ class Place:
         except OSError:
             return False
 
-    def _kept(self, step: Step) -> Path:
-        kept = self.trash / step.kept
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        return kept
 
-
-def stage(trash: Path, number: int, data: bytes, times_of: Path | None = None) -> Step:
-    """Write a new file beside the dataset; a put step that lacks its name.
+def stage(trash: Path, name: str, number: int, data: bytes, times_of: Path | None = None) -> Step:
+    """Write a new file beside the dataset; the step that puts it there under its name.
 
     It is safe on the disk once `sync_file` has seen it.
     """
-    new = trash / STAGED / str(number)
-    new.parent.mkdir(parents=True, exist_ok=True)
-    with open(new, "wb") as file:
+    new = os.path.join(trash, STAGED, str(number))
+    if number == 1:
+        os.makedirs(os.path.dirname(new), exist_ok=True)
+    with open(new, "wb", buffering=0) as file:
         file.write(data)
     if times_of is not None:
         shutil.copystat(times_of, new)
     digest = hashlib.sha256(data).hexdigest()
-    return Step("put", "", new=f"{STAGED}/{number}", after=stamp_of(new), sha256=digest)
+    return Step("put", name, new=f"{STAGED}/{number}", after=stamp_of(new), sha256=digest)
 
 
-def sync_file(file: Path) -> OSError | None:
+def sync_file(file: str) -> OSError | None:
     """Bring a file to the disk; what went wrong, if something did."""
     try:
-        with open(file, "rb+") as handle:
-            os.fsync(handle.fileno())
+        handle = os.open(file, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         return error
     return None
@@ -194,24 +195,34 @@ def free_path(path: Path) -> Path:
     return wanted
 
 
-def _keep_copy(name: Path, kept: Path) -> None:
+def _keep_copy(name: str, kept: str) -> None:
     """A second name for the file, or where the disk knows no links, a copy with its times."""
-    if name.is_symlink():
+    try:
+        _link(name, kept)
+    except FileNotFoundError:  # the first of its folder
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        _link(name, kept)
+
+
+def _link(name: str, kept: str) -> None:
+    if os.path.islink(name):
         os.symlink(os.readlink(name), kept)
         return
     try:
         os.link(name, kept)
+    except FileNotFoundError:
+        raise
     except OSError:
         shutil.copy2(name, kept)
 
 
-def _rename_free(source: Path, target: Path) -> None:
+def _rename_free(source: str, target: str) -> None:
     if os.path.lexists(target) and not _same(source, target):
-        raise FileExistsError(errno.EEXIST, "there is a file of this name already", str(target))
+        raise FileExistsError(errno.EEXIST, "there is a file of this name already", target)
     os.rename(source, target)
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(one: str | Path, other: str | Path) -> bool:
     """Whether two names are one file, as a.PNG and a.png are where case is folded."""
     try:
         return os.path.samefile(one, other)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from itertools import chain
 
 from ..errors import UserError
 from .captions import split_tags
@@ -13,6 +15,8 @@ from .captions import split_tags
 _COUNTS = re.compile(r"(\d+\+?|multiple )(girl|boy|other)s?|solo|no humans")
 
 Swap = Callable[[str], str]
+Each = Callable[[str], tuple[str, ...]]
+"""A tag -> what comes in its place: itself, none, another or several."""
 
 # Tags that are little faces: their underscores are part of the drawing.
 _FACES = "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||"
@@ -24,6 +28,7 @@ def spaces_for_underscores(tag: str) -> str:
     return tag if tag in KAOMOJI else tag.replace("_", " ")
 
 
+@lru_cache(maxsize=1 << 17)
 def tag_key(tag: str) -> str:
     """What makes two spellings the same tag: `Long_Hair` and `long hair` share a key."""
     return spaces_for_underscores(tag.strip().lower())
@@ -76,7 +81,7 @@ def replacement(old: str, new: str, regex: bool = False) -> Swap:
     return lambda text: pattern.sub(new, text)
 
 
-def tag_replacement(old: str, new: str, regex: bool = False) -> Swap:
+def tag_replacement(old: str, new: str, regex: bool = False) -> Each:
     """The same for one tag: in any spelling where `old` is the whole tag; faces only as a whole."""
     swap = replacement(old, new, regex)
 
@@ -87,30 +92,40 @@ def tag_replacement(old: str, new: str, regex: bool = False) -> Swap:
             return new
         return tag if tag in KAOMOJI else swap(tag)
 
-    return swapped
+    def each(tag: str) -> tuple[str, ...]:
+        text = swapped(tag)
+        return (tag,) if text == tag else tuple(split_tags(text))
+
+    return cache(each)
 
 
-def replace_each(tags: list[str], swap: Swap) -> list[str]:
-    """Every tag swapped: into none, one or several; what has come to stand twice stands once."""
-    swapped = [swap(tag) for tag in tags]
-    new = [
-        (part, old != text)
-        for old, text in zip(tags, swapped, strict=True)
-        for part in ([old] if old == text else split_tags(text))
-    ]
-    changed = {tag_key(tag) for tag, is_new in new if is_new}
+def replace_each(tags: list[str], each: Each) -> list[str]:
+    """Every tag replaced; what has come to stand twice by that stands once."""
+    parts = [each(tag) for tag in tags]
+    new = {
+        tag_key(tag)
+        for old, some in zip(tags, parts, strict=True)
+        if some != (old,)
+        for tag in some
+    }
     result, seen = [], set()
-    for tag, _ in new:
-        key = tag_key(tag)
-        if key not in changed or key not in seen:
-            result.append(tag)
-        seen.add(key)
+    for tag in chain.from_iterable(parts):
+        if new and (key := tag_key(tag)) in new:
+            if key in seen:
+                continue
+            seen.add(key)
+        result.append(tag)
     return result
 
 
 def sort_tags(tags: list[str], keep_tokens: int = 0) -> list[str]:
     """The tags in alphabetical order; the first `keep_tokens` stay in front."""
-    return tags[:keep_tokens] + sorted(tags[keep_tokens:], key=lambda tag: (tag_key(tag), tag))
+    return tags[:keep_tokens] + sorted(tags[keep_tokens:], key=_sort_key)
+
+
+@lru_cache(maxsize=1 << 17)
+def _sort_key(tag: str) -> str:
+    return f"{tag_key(tag)}\0{tag}"
 
 
 def dedupe_tags(tags: list[str]) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import CLIPTokenizer
 
 from ..config import ModelConfig
+from ..errors import UserError
 from .names import text_layers, unet_layers
 from .text import final_norm, glue, hidden_states, pooled_at_eos, token_chunks
 from .trainable import SD1, SD2, SDXL, Conditioning, Layer, ModelFamily, PictureSize
@@ -124,3 +127,13 @@ def family_of(pipeline: Any) -> ModelFamily:
         return SDXL
     width = pipeline.unet.config.cross_attention_dim
     return SD2 if width == 1024 else SD1
+
+
+def tokenizer_of(folder: Path) -> Callable[[str], list[str]]:
+    """A text -> its pieces, by the tokenizer in a diffusers folder; UserError without one."""
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"))
+    except (OSError, ValueError, TypeError) as error:
+        to_do = "Give a diffusers folder of SD1 or SDXL."
+        raise UserError("There is no CLIP tokenizer in this", folder, to_do) from error
+    return lambda text: list(tokenizer.tokenize(text))

@@ -82,6 +82,27 @@ def test_doubles_go_in_every_spelling(folder: Path, capsys: Capture) -> None:
     assert texts(folder)["c"] == "long_hair, ^_^"
 
 
+def test_captions_are_cut_off_by_the_tokens_of_a_checkpoint(
+    folder: Path, capsys: Capture, root: Path
+) -> None:
+    toy = root / "lib_lora_cook" / "demo" / "assets" / "checkpoint"
+    write(folder / "a.txt", "blue hair, smile, hat, red eyes")
+    command = ["captions", folder, "truncate", "--checkpoint"]
+    assert "no CLIP tokenizer" in refused(capsys, *command, folder)
+    result = said(capsys, *command, toy, "--max-tokens", 4)
+    assert texts(folder)["a"] == "blue hair, smile" and len(result["changes"]) == 1
+    assert "room for a token" in refused(capsys, *command, toy, "--max-tokens", 0)
+
+
+def test_captions_may_lie_in_files_of_another_kind(folder: Path, capsys: Capture) -> None:
+    write(folder / "b.caption", "a drawing")
+    command = ["captions", folder, "--caption-extension", "caption"]
+    assert said(capsys, *command, "stats")["tags"] == {"a drawing": 1}
+    said(capsys, *command, "prepend", "kafka")
+    assert (folder / "b.caption").read_text() == "kafka, a drawing"
+    assert (folder / "a.caption").read_text() == "kafka" and "kafka" not in texts(folder)["a"]
+
+
 def test_an_edit_that_makes_no_sense_changes_nothing(folder: Path, capsys: Capture) -> None:
     before = snapshot(folder)
     command = ["captions", folder]

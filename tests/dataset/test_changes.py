@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lib_lora_cook.dataset.caption_edits import replace, sort
 from lib_lora_cook.dataset.changes import (
     When,
     plan_append,
     plan_convert,
     plan_crop,
     plan_dedupe,
+    plan_edit,
     plan_flatten,
     plan_one_line,
     plan_prune,
-    plan_replace,
     plan_small,
-    plan_sort,
     plan_tags,
     plan_trash,
     plan_trigger,
@@ -127,11 +127,11 @@ def test_tags_and_texts_are_replaced_sorted_and_deduped() -> None:
     def after(changes: list) -> list[str]:
         return [change.after for change in changes]
 
-    assert after(plan_replace(images, "_", " ")) == ["b c, ^_^, x"]
-    assert after(plan_replace(images, "_", " ", "caption")) == ["b c, ^ ^, B c\nx"]
-    assert after(plan_replace(images, ", .*", "", "caption", regex=True)) == ["b_c\nx"]
-    assert after(plan_sort(images, keep_tokens=3)) == []
-    assert after(plan_sort(images)) == ["^_^, B c, b_c, x"]
+    assert after(plan_edit(images, replace("_", " "))) == ["b c, ^_^, x"]
+    assert after(plan_edit(images, replace("_", " ", "caption"))) == ["b c, ^ ^, B c\nx"]
+    assert after(plan_edit(images, replace(", .*", "", "caption", regex=True))) == ["b_c\nx"]
+    assert after(plan_edit(images, sort(keep_tokens=3))) == []
+    assert after(plan_edit(images, sort())) == ["^_^, B c, b_c, x"]
     assert after(plan_dedupe(images)) == ["b_c, ^_^, x"]
     assert after(plan_one_line(images)) == ["b_c, ^_^, B c, x"]
 
