@@ -1,18 +1,10 @@
-"""What moves the adapters: optimizers under kohya's names, and the learning rate of each step.
-
-Importing this needs torch only; an optimizer's own package is imported when it is asked for.
-"""
+"""What moves the adapters: the optimizer of a run, its arguments, and what it logs."""
 
 from __future__ import annotations
 
 import ast
-import difflib
-import importlib
-import inspect
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from contextlib import contextmanager
 
 import torch
 from torch.optim import Optimizer
@@ -20,20 +12,7 @@ from torch.optim import Optimizer
 from ..config import OptimizerConfig, learning_rates, out_of_bounds
 from ..errors import UserError
 from . import learning_rate
-
-Groups = list[dict[str, Any]]
-Arguments = dict[str, Any]
-Warn = Callable[[str], None]
-Factory = Callable[[Groups, Arguments, torch.device, Warn], Optimizer]
-
-PACKAGES = (
-    "bitsandbytes", "came_pytorch", "dadaptation", "lion_pytorch", "prodigyopt", "prodigyplus",
-    "pytorch_optimizer", "schedulefree", "torch", "transformers",
-)  # fmt: skip
-"""What a dotted optimizer_type may import: a run file from elsewhere names nothing else."""
-
-ONLY_8BIT = {"optim_bits", "args", "min_8bit_size", "percentile_clipping", "block_wise", "is_paged"}
-"""Arguments of bitsandbytes that its stand-ins in torch do not have."""
+from .optimizer_kinds import Arguments, Groups, Warn, factory_of, relative_step
 
 
 def make_optimizer(
@@ -51,7 +30,7 @@ def make_optimizer(
         raise UserError("Nothing is trained", "unet_lr and text_encoder_lr", "Raise one above 0")
     for problem in _of_adaptive(config.optimizer_type, rates):
         raise UserError(problem)
-    if _is_adaptive(config.optimizer_type) and max(rates) <= 0.1:
+    if is_adaptive(config.optimizer_type) and max(rates) <= 0.1:
         warn(f"{config.optimizer_type} finds the rate itself: a learning rate of 1 is usual")
     if "lr" in arguments:
         raise UserError("lr is no optimizer argument here", "optimizer_args", "Set learning_rate")
@@ -95,6 +74,13 @@ def effective_learning_rates(optimizer: Optimizer) -> dict[str, float]:
     return rates
 
 
+def optimizer_text(optimizer: Optimizer, arguments: list[str]) -> str:
+    """`torch.optim.adamw.AdamW(weight_decay=0.1,betas=[0.9, 0.99])`: what trains, by sd-scripts."""
+    kind = type(optimizer)
+    told = ",".join(f"{key}={value}" for key, value in parse_optimizer_args(arguments).items())
+    return f"{kind.__module__}.{kind.__qualname__}" + (f"({told})" if told else "")
+
+
 def parse_optimizer_args(arguments: list[str]) -> Arguments:
     """["betas=[0.9,0.99]"] -> {"betas": [0.9, 0.99]}, as sd-scripts; UserError names a bad one."""
     parsed = {}
@@ -114,11 +100,20 @@ def parse_optimizer_args(arguments: list[str]) -> Arguments:
 
 def learning_rate_factor(config: OptimizerConfig, total_steps: int) -> Callable[[int], float]:
     """f(s): the share of the full rate at step s, from 0; 1 where the optimizer has no schedule."""
-    name = config.optimizer_type.rpartition(".")[2].casefold()
-    adafactor = name == "adafactor" and _relative_step(parse_optimizer_args(config.optimizer_args))
-    if adafactor or name.endswith("schedulefree"):
+    if _has_own_rate(config):
         return lambda step: 1.0
     return learning_rate.schedule(config, total_steps)
+
+
+def _has_own_rate(config: OptimizerConfig) -> bool:
+    """Whether the optimizer has a schedule of its own."""
+    name = config.optimizer_type.rpartition(".")[2].casefold()
+    if name != "adafactor":
+        return name.endswith("schedulefree")
+    try:
+        return relative_step(parse_optimizer_args(config.optimizer_args))
+    except UserError:  # told where the arguments are looked at
+        return True
 
 
 def problems(config: OptimizerConfig) -> list[str]:
@@ -128,6 +123,8 @@ def problems(config: OptimizerConfig) -> list[str]:
     if not any(rates):
         wrong.append("unet_lr and text_encoder_lr are both 0, nothing is trained: raise one")
     wrong += learning_rate.problems(config) + _of_adaptive(config.optimizer_type, rates)
+    if config.lr_scheduler == "adafactor" and not _has_own_rate(config):
+        wrong.append("lr_scheduler adafactor is for Adafactor with relative_step: choose constant")
     heard = _complaint(factory_of, config.optimizer_type)
     for argument in config.optimizer_args:
         heard += _complaint(parse_optimizer_args, [argument])
@@ -146,146 +143,17 @@ def _complaint(call: Callable[..., object], *arguments: object) -> list[str]:
     return []
 
 
-def factory_of(optimizer_type: str) -> Factory:
-    """The maker of an optimizer: kohya's names in any case, torch.optim's as they are written.
-
-    Of a dotted name, which metadata and other trainers have, the last part may be one of kohya's.
-    """
-    module, _, name = optimizer_type.rpartition(".")
-    for known, factory in OPTIMIZERS.items():
-        if known.casefold() == name.casefold():
-            return factory
-    if module.partition(".")[0] in PACKAGES:
-        return _imported(name, module)
-    if module:
-        to_do = f"Its package must be one of {', '.join(PACKAGES)}"
-    elif name in _torch_names():
-        return _imported(name, "torch.optim")
-    else:
-        near = _nearest(name)
-        to_do = f"Did you mean {near}?" if near else f"Choose one of {', '.join(OPTIMIZERS)}"
-    raise UserError("No such optimizer", f"optimizer_type {optimizer_type}", to_do)
-
-
-def _imported(name: str, *modules: str, **defaults: Any) -> Factory:
-    """A maker of `name` out of the first of these modules that is there; UserError if none is."""
-
-    def make(groups: Groups, arguments: Arguments, device: torch.device, warn: Warn) -> Optimizer:
-        for module in modules:
-            try:
-                found = getattr(importlib.import_module(module), name, None)
-            except ImportError:
-                continue
-            if inspect.isclass(found) and issubclass(found, Optimizer):
-                return _constructed(found, groups, {**defaults, **arguments})
-        package = modules[0].partition(".")[0].replace("_", "-")
-        raise UserError(
-            f"{name} needs the package {package}, which is not there or does not have it",
-            "optimizer_type", f"pip install -U {package}, or choose AdamW",
-        )  # fmt: skip
-
-    return make
-
-
-def _constructed(kind: type[Optimizer], groups: Groups, arguments: Arguments) -> Optimizer:
-    """kind(groups, ...), its complaints about the arguments put as a UserError."""
-    try:
-        with redirect_stdout(sys.stderr):  # Prodigy greets; a command's output may be JSON.
-            return kind(groups, **arguments)
-    except (TypeError, ValueError, AssertionError) as error:
-        what = f"{kind.__name__} does not take these optimizer_args"
-        raise UserError(what, error, "Correct or remove the argument") from error
-
-
-def _adamw(groups: Groups, arguments: Arguments, device: torch.device, warn: Warn) -> Optimizer:
-    """torch's: one kernel for all tensors on CUDA; one tensor after the other on the CPU."""
-    if device.type == "cuda" and not {"foreach", "fused"} & arguments.keys():
-        arguments = {**arguments, "fused": True}
-    return _constructed(torch.optim.AdamW, groups, arguments)
-
-
-def _8bit(name: str, stand_in: str, **defaults: Any) -> Factory:
-    """bitsandbytes' on CUDA; elsewhere, or where it does not load, the stand-in and a word."""
-
-    def make(groups: Groups, arguments: Arguments, device: torch.device, warn: Warn) -> Optimizer:
-        reason = "needs an NVIDIA GPU"
-        if device.type == "cuda":
-            try:
-                found = getattr(importlib.import_module("bitsandbytes.optim"), name)
-                return _constructed(found, groups, {**defaults, **arguments})
-            # Its CUDA library fails to load in many ways.
-            except (ImportError, AttributeError, RuntimeError, OSError) as error:
-                reason = f"needs bitsandbytes ({error})"
-        warn(f"{name} {reason}: {stand_in} trains in its place, in more memory")
-        kept = {key: value for key, value in arguments.items() if key not in ONLY_8BIT}
-        return OPTIMIZERS[stand_in](groups, kept, device, warn)
-
-    return make
-
-
-def _adafactor(groups: Groups, arguments: Arguments, device: torch.device, warn: Warn) -> Optimizer:
-    """transformers' (arXiv 1804.04235); it ignores learning rates unless relative_step=False."""
-    arguments = {**arguments, "relative_step": _relative_step(arguments)}
-    if arguments["relative_step"]:
-        warn("Adafactor ignores learning rates and schedule; relative_step=False keeps them")
-        arguments["lr"] = None
-    return _imported("Adafactor", "transformers.optimization")(groups, arguments, device, warn)
-
-
-OPTIMIZERS: dict[str, Factory] = {
-    "AdamW": _adamw,
-    "AdamW8bit": _8bit("AdamW8bit", "AdamW"),
-    "Prodigy": _imported("Prodigy", "prodigyopt"),
-    "Adafactor": _adafactor,
-    "Lion": _imported("Lion", "lion_pytorch", "pytorch_optimizer"),
-    "CAME": _imported("CAME", "pytorch_optimizer", "came_pytorch"),
-    "SGDNesterov": _imported("SGD", "torch.optim", nesterov=True, momentum=0.9),
-    "Lion8bit": _8bit("Lion8bit", "Lion"),
-    "PagedLion8bit": _8bit("PagedLion8bit", "Lion"),
-    "SGDNesterov8bit": _8bit("SGD8bit", "SGDNesterov", nesterov=True, momentum=0.9),
-    "DAdaptation": _imported("DAdaptAdamPreprint", "dadaptation.experimental"),
-    **{name: _8bit(name, "AdamW") for name in ("PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit")},
-    **{
-        f"DAdapt{name}": _imported(f"DAdapt{name}", "dadaptation", "dadaptation.experimental")
-        for name in ("Adam", "AdaGrad", "Adan", "Lion", "SGD", "AdamPreprint", "AdanIP")
-    },
-    **{
-        f"{name}ScheduleFree": _imported(f"{name}ScheduleFree", "schedulefree")
-        for name in ("AdamW", "RAdam", "SGD")
-    },
-}
-"""Every name that sd-scripts knows; torch.optim's own names come besides."""
-
-
-def _relative_step(arguments: Arguments) -> bool:
-    """Adafactor's, on unless switched off; warmup_init switches it on again, as in sd-scripts."""
-    return bool(arguments.get("relative_step", True) or arguments.get("warmup_init", False))
-
-
-def _is_adaptive(optimizer_type: str) -> bool:
+def is_adaptive(optimizer_type: str) -> bool:
     """Whether the optimizer finds one step size for all groups."""
     return optimizer_type.rpartition(".")[2].casefold().startswith(("prodigy", "dadapt"))
 
 
 def _of_adaptive(optimizer_type: str, rates: list[float]) -> list[str]:
     different = sorted({rate for rate in rates if rate})
-    if not _is_adaptive(optimizer_type) or len(different) < 2:
+    if not is_adaptive(optimizer_type) or len(different) < 2:
         return []
     listed = " and ".join(f"{rate:g}" for rate in different)
     return [
         f"{optimizer_type} needs one learning rate for all parts, not {listed}: set unet_lr and "
         "text_encoder_lr to the same (1 is usual), or one of them to 0"
     ]
-
-
-def _torch_names() -> list[str]:
-    """torch.optim's classes that can train adapters."""
-    unfit = ("Optimizer", "LBFGS", "SparseAdam")  # Need a closure, or sparse gradients.
-    classes = {name for name, it in vars(torch.optim).items() if inspect.isclass(it)}
-    return sorted(classes - set(unfit))
-
-
-def _nearest(name: str) -> str:
-    by_folded = {known.casefold(): known for known in [*_torch_names(), *OPTIMIZERS]}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    return by_folded[near[0]] if near else ""

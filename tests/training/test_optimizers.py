@@ -13,21 +13,19 @@ from torch.optim import Optimizer
 
 from lib_lora_cook.config import OptimizerConfig
 from lib_lora_cook.errors import UserError
+from lib_lora_cook.training.optimizer_kinds import OPTIMIZERS, factory_of
 from lib_lora_cook.training.optimizers import (
-    OPTIMIZERS,
     averaged_weights,
     effective_learning_rates,
-    factory_of,
     make_optimizer,
+    optimizer_text,
     parse_optimizer_args,
     problems,
     set_learning_rates,
 )
 
-OPTIONAL = {
-    "DAdapt": "dadaptation", "Lion": "lion_pytorch", "PagedLion": "lion_pytorch",
-    "CAME": "pytorch_optimizer", "ScheduleFree": "schedulefree",
-}  # fmt: skip
+HERE = [name for name in OPTIMIZERS if name != "ProdigyPlusScheduleFree"]
+"""All whose package the tests have."""
 
 
 def make(
@@ -58,16 +56,9 @@ def take_steps(optimizer: Optimizer, count: int = 3) -> list[float]:
     return losses
 
 
-def skip_without(name: str) -> None:
-    for part, package in OPTIONAL.items():
-        if part in name:
-            pytest.importorskip(package)
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:pytorch_optimizer")
-@pytest.mark.parametrize("name", [*OPTIMIZERS, "NAdam", "RMSprop", "Adagrad", "torch.optim.Adam"])
+@pytest.mark.parametrize("name", [*HERE, "NAdam", "RMSprop", "Adagrad", "torch.optim.Adam"])
 def test_every_optimizer_moves_both_groups(name: str) -> None:
-    skip_without(name)
     optimizer, _ = make(name, rates=(0.05, 0.05))
     before = [it.detach().clone() for it in parameters(optimizer)]
     losses = take_steps(optimizer, 8)  # RAdam waits for a few.
@@ -103,6 +94,27 @@ def test_adamw_is_torchs() -> None:
     assert (first["lr"], second["lr"]) == (0.1, 0.2)
     assert (first["weight_decay"], list(first["betas"])) == (0.1, [0.9, 0.99])
     assert not first["fused"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("AdamW", ["weight_decay=0.1", "betas=[0.9,0.99]"],
+         "torch.optim.adamw.AdamW(weight_decay=0.1,betas=[0.9, 0.99])"),
+        ("AdamW8bit", [], "torch.optim.adamw.AdamW"),  # what trained in its place
+        ("Prodigy", ["decouple=True"], "prodigyopt.prodigy.Prodigy(decouple=True)"),
+    ],
+)  # fmt: skip
+def test_what_trains_is_told_as_sd_scripts_tells_it(
+    name: str, arguments: list[str], told: str
+) -> None:
+    assert optimizer_text(make(name, *arguments)[0], arguments) == told
+
+
+def test_an_optimizer_of_any_installed_package_is_taken_by_its_dotted_name() -> None:
+    optimizer, _ = make("pytorch_optimizer.optimizer.adabelief.AdaBelief", rates=(0.05, 0.05))
+    assert type(optimizer).__module__.startswith("pytorch_optimizer")
+    assert problems(OptimizerConfig(optimizer_type="pytorch_optimizer.AdaBelief")) == []
 
 
 def test_the_groups_given_are_not_altered() -> None:
@@ -204,7 +216,6 @@ def test_adafactors_warmup_init_brings_relative_step_back() -> None:
 
 
 def test_schedule_free_saves_its_average() -> None:
-    pytest.importorskip("schedulefree")
     optimizer, _ = make("AdamWScheduleFree", rates=(0.1, 0.1))
     take_steps(optimizer)
     training = [it.detach().clone() for it in parameters(optimizer)]
@@ -222,7 +233,6 @@ def test_others_have_no_average() -> None:
 
 
 def test_came_is_the_papers() -> None:
-    pytest.importorskip("pytorch_optimizer")
     authors = pytest.importorskip("came_pytorch")
     optimizer, _ = make("CAME", "weight_decay=0.04", rates=(0.01, 0.01))
     copies = [torch.nn.Parameter(it.detach().clone()) for it in parameters(optimizer)]
@@ -259,7 +269,13 @@ def test_a_wrong_argument_is_named(argument: str) -> None:
         ({"optimizer_type": "LBFGS"}, "No such optimizer"),
         ({"optimizer_type": "Optimizer"}, "No such optimizer"),
         ({"optimizer_type": ""}, "No such optimizer"),
-        ({"optimizer_type": "os.path.join"}, "Its package must be one of"),
+        ({"optimizer_type": "os.path.join"}, "Install the package os with pip"),
+        ({"optimizer_type": "this.Optimizer"}, "Install the package this with pip"),
+        ({"lr_scheduler": "adafactor"}, "for Adafactor with relative_step"),
+        (
+            {"optimizer_type": "ProdigyPlusScheduleFree", "learning_rate": 1.0},
+            "pip install -U prodigy-plus-schedule-free",
+        ),
         ({"optimizer_type": "torch.nn.Linear"}, "needs the package torch"),
         ({"optimizer_args": ["decouple=True"]}, "AdamW does not take these optimizer_args"),
         ({"optimizer_args": ["betas=[2,0.9]"]}, "Invalid beta parameter"),
