@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import toml
 
 from .config import GROUPS, SubsetConfig, TrainingConfig, out_of_bounds, settings_of
+from .config.spellings import SPELT, respelt
 from .errors import UserError
 
 VERSION = 1
@@ -73,7 +74,7 @@ def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list
 
     A subset's setting at the top level holds for every subset, as in kohya's dataset files.
     """
-    table = dict(table)
+    table = respelt(table)
     problems: list[Problem] = []
     version = table.pop("version", VERSION)
     if version != VERSION:
@@ -85,7 +86,7 @@ def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for key, value in table.items():
         if key not in GROUP_OF:
-            problems.append(_unknown(key, (*GROUP_OF, *SUBSET_KEYS, "subsets")))
+            problems.append(_unknown(key, (*GROUP_OF, *SPELT, *SUBSET_KEYS, "subsets")))
             continue
         group = GROUP_OF[key]
         values[group][key] = _read(GROUPS[group], key, value, folder, problems)

@@ -6,7 +6,7 @@ the run file, the page and the command line are all built from them.
 
 from .gather import CATEGORIES, RATINGS, GatherConfig
 from .loss import LossConfig
-from .network import NetworkConfig, OptimizerConfig, conv_rank, learning_rates
+from .network import NetworkConfig, OptimizerConfig, Rates, conv_rank, learning_rates
 from .pictures import BucketConfig, SubsetConfig
 from .run import GROUPS, LoopConfig, ModelConfig, SaveConfig, TrainingConfig
 from .settings import out_of_bounds, setting, settings_of
@@ -14,6 +14,7 @@ from .taste import SweepConfig
 
 __all__ = [
     "CATEGORIES", "GROUPS", "RATINGS", "BucketConfig", "GatherConfig", "LoopConfig", "LossConfig",
-    "ModelConfig", "NetworkConfig", "OptimizerConfig", "SaveConfig", "SubsetConfig", "SweepConfig",
-    "TrainingConfig", "conv_rank", "learning_rates", "out_of_bounds", "setting", "settings_of",
+    "ModelConfig", "NetworkConfig", "OptimizerConfig", "Rates", "SaveConfig", "SubsetConfig",
+    "SweepConfig", "TrainingConfig", "conv_rank", "learning_rates", "out_of_bounds", "setting",
+    "settings_of",
 ]  # fmt: skip

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from ..config import SaveConfig, TrainingConfig, learning_rates
+from ..config import SaveConfig, TrainingConfig
 from ..config_file import wrong_values
 from ..errors import UserError
-from ..training import buckets, loss, optimizers, pictures
+from ..training import buckets, groups, loss, optimizers, pictures
 
 SPARE_BYTES = 64 * 1024 * 1024
 """Room on the disk beyond the files themselves, without which no run is begun."""
@@ -20,6 +20,7 @@ def problems_of(config: TrainingConfig) -> list[str]:
     found = [*wrong_values(config), *buckets.problems(config.bucket)]
     found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
     found += pictures.problems(config)
+    found += groups.problems(config)
     if all(subset.is_reg for subset in config.subsets):
         found.append("there is no [[subsets]] with an image_dir and without is_reg")
     for number, subset in enumerate(config.subsets, 1):
@@ -29,8 +30,6 @@ def problems_of(config: TrainingConfig) -> list[str]:
         found.append("max_token_length must be 75, 150 or 225")
     if Path(config.save.output_name).name != config.save.output_name:
         found.append("output_name is a name without folders: put those into output_dir")
-    if not any(learning_rates(config.optimizer)):
-        found.append("both learning rates are 0, so nothing would be trained")
     return list(dict.fromkeys(found))
 
 

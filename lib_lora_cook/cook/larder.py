@@ -162,8 +162,9 @@ class Larder:
         trainer = self.trainer
         warmup = warmup_steps(self.config.optimizer, trainer.total_steps)
         facts = RunFacts(
-            self.started, trainer.batches.per_epoch, trainer.epochs, trainer.total_steps, warmup
-        )
+            self.started, trainer.batches.per_epoch, trainer.epochs, trainer.total_steps, warmup,
+            optimizers.optimizer_text(trainer.loop.optimizer, self.config.optimizer.optimizer_args),
+        )  # fmt: skip
         metadata = run_metadata(self.config, self.model, self.pictures, facts)
         metadata |= file_metadata(self.config, self.model, (epoch, step), datetime.now())
 

@@ -13,8 +13,8 @@ from ..hosts.base import Host
 from ..jobs import Job
 from ..models.trainable import TrainableModel
 from ..networks.attach import make_network
+from ..networks.continued import continued_network, with_ranks_of_file
 from ..networks.targets import network_targets
-from ..networks.weights import network_of_file, read_file
 from ..training.batches import Batches
 from ..training.latents import encode_latents
 from ..training.pictures import read_pictures
@@ -47,14 +47,13 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
     pictures = read_pictures(config)
     check_writable(config.save)
     config = under_a_free_name(config, options.resume, job)
-    if config.network.network_weights:
-        read_file(Path(config.network.network_weights))
+    config = replace(config, network=with_ranks_of_file(config.network))
     with host.borrow_model(config.model, config.loop.mixed_precision) as model:
+        network = build_network(config, model)
         store = encode_latents(
             pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job
         )
         batches = Batches(pictures, store, config)
-        network = build_network(config, model)
         with network:
             trainer = make_trainer(config, model, network, batches, job.log)
             larder = Larder(config, model, pictures, trainer, job, started)
@@ -74,9 +73,9 @@ def under_a_free_name(config: TrainingConfig, resume: bool, job: Job) -> Trainin
 
 def build_network(config: TrainingConfig, model: TrainableModel) -> Any:
     """The run's network: fresh, from its seed, or going on from `network_weights`."""
-    if config.network.network_weights:
-        return network_of_file(Path(config.network.network_weights), model.layers())
     with fixed_seed(f"{config.loop.seed}:network", model.device):
+        if config.network.network_weights:
+            return continued_network(model.layers(), config.network, config.optimizer)
         targets = network_targets(model.layers(), config.network, config.optimizer)
         return make_network(targets, config.network)
 

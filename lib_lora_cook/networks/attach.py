@@ -65,7 +65,26 @@ class Network(nn.Module):
         for target, adapter in adapters:
             self.targets.append(target)
             self.adapters[target.name] = adapter
+        self.frozen: set[str] = set()
+        """Names of adapters that stay as they are: on their layers and in the file, not trained."""
         self._shadowed: list[tuple[Any, Forward | None]] = []
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Leave these adapters out of the training."""
+        self.frozen.update(names)
+        for name in self.frozen:
+            self.adapters[name].requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Network:
+        """Switch the dropouts on; what is frozen has none."""
+        super().train(mode)
+        for name in self.frozen:
+            self.adapters[name].eval()
+        return self
+
+    def trained(self) -> list[tuple[Target, nn.Module]]:
+        """The adapters that are trained, each with its target."""
+        return [(it, self.adapters[it.name]) for it in self.targets if it.name not in self.frozen]
 
     def __enter__(self) -> Network:
         for target in self.targets:
@@ -89,11 +108,6 @@ class Network(nn.Module):
         for adapter in self.adapters.values():
             adapter.multiplier = weight
 
-    def parameters_of(self, part: str) -> list[nn.Parameter]:
-        """What is trained of one part, `unet` or `text_encoder`."""
-        adapters = (self.adapters[it.name] for it in self.targets if it.part == part)
-        return [parameter for adapter in adapters for parameter in adapter.parameters()]
-
     def tensors(self) -> dict[str, Tensor]:
         """The weights under kohya's keys, as trained: `<name>.lora_down.weight`, `.alpha`, ..."""
         named: dict[str, Tensor] = {}
@@ -116,11 +130,12 @@ class Network(nn.Module):
         LyCORIS' own keeps the shrinking beside the weights until they are saved, so that a resumed
         run would go on from other weights than one that was never stopped.
         """
-        for adapter in self.adapters.values():
-            weights = list(adapter.parameters())
+        for _, adapter in self.trained():
             ratio = (longest / delta_weight(adapter).norm()).clamp(max=1.0)
-            for weight in weights:
-                weight.mul_(ratio ** (1 / len(weights)))
+            # DoRA's norms are no factor of what it adds.
+            factors = [it for name, it in adapter.named_parameters() if name != "dora_scale"]
+            for factor in factors:
+                factor.mul_(ratio ** (1 / len(factors)))
 
 
 def make_network(targets: Iterable[Target], config: NetworkConfig) -> Network:
@@ -135,12 +150,18 @@ def make_adapter(target: Target, config: NetworkConfig) -> nn.Module:
     bypass; rebuilding the weight instead takes 4 to 20 times the time of a step).
     """
     make, options = KINDS[config.network_type]
-    adapter: nn.Module = make(
-        target.name, target.module, 1.0, target.dim, target.alpha,
-        config.network_dropout, config.rank_dropout, config.module_dropout, **options,
-    )  # fmt: skip
+    adapter = make(target.name, target.module, 1.0, target.dim, target.alpha, **options)
+    set_dropouts(adapter, config)
     weight: Any = target.module.weight
-    return adapter.to(device=weight.device, dtype=torch.float32)
+    made: nn.Module = adapter.to(device=weight.device, dtype=torch.float32)
+    return made
+
+
+def set_dropouts(adapter: Any, config: NetworkConfig) -> None:
+    """The dropouts of a run on an adapter; only LoRA and LoCon know that of inner features."""
+    adapter.rank_dropout, adapter.module_dropout = config.rank_dropout, config.module_dropout
+    if isinstance(adapter, LowRank) and config.network_dropout:
+        adapter.dropout = nn.Dropout(config.network_dropout)
 
 
 def delta_weight(adapter: Any) -> Tensor:
@@ -148,9 +169,9 @@ def delta_weight(adapter: Any) -> Tensor:
     mode = adapter.training
     adapter.eval()
     try:
-        if isinstance(adapter, LohaModule):  # Its weight comes with alpha / dim in it.
-            return adapter.get_weight(adapter.shape)
-        return adapter.make_weight() * adapter.scale
+        if isinstance(adapter, LoConModule):
+            return adapter.make_weight() * adapter.scale
+        return adapter.get_weight(adapter.shape)  # with alpha / dim in it
     finally:
         adapter.train(mode)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from ..config import NetworkConfig, OptimizerConfig, conv_rank, learning_rates
+from .blocks import Blocks, blocks_of, group_of
 
 
 class AdaptableLayer(Protocol):
@@ -49,29 +50,29 @@ class Target:
 def network_targets(
     layers: Iterable[AdaptableLayer], network: NetworkConfig, optimizer: OptimizerConfig
 ) -> list[Target]:
-    """The layers that this run adapts; a part whose learning rate is 0 gets none."""
-    rates = dict(zip(("unet", "text_encoder"), learning_rates(optimizer), strict=True))
-    wanted = [layer for layer in layers if rates[layer.part] > 0]
-    ranked = [(layer, *_rank(layer, network)) for layer in wanted]
+    """The layers that this run adapts; where the learning rate is 0 there is none."""
+    layers, rates = list(layers), learning_rates(optimizer)
+    blocks = blocks_of(network, (layer.name for layer in layers))
+    wanted = [it for it in layers if group_of(it.name, it.part, rates, blocks)[1] > 0]
+    ranked = [(layer, *_rank(layer, network, blocks)) for layer in wanted]
     return [Target(it.name, it.module, it.part, dim, alpha) for it, dim, alpha in ranked if dim]
 
 
-def _rank(layer: AdaptableLayer, network: NetworkConfig) -> tuple[int, float]:
+def _rank(layer: AdaptableLayer, network: NetworkConfig, blocks: Blocks) -> tuple[int, float]:
     """(dim, alpha) of one layer, as sd-scripts `networks/lora.py` and LyCORIS' preset full.
 
     LoRA adapts text encoders and whole attention blocks; with a conv rank also the resnets and
     their resamplers; LyCORIS' kinds the layers outside the blocks too.
     """
-    conv_dim, conv_alpha = conv_rank(network)
-    if layer.place == "resnet" and not conv_dim:
+    convs = conv_rank(network)
+    if layer.place == "resnet" and not (convs[0] or blocks.conv_dims):
         return 0, 0.0
     by_lycoris = network.network_type not in KOHYAS_OWN and _fits_lycoris(layer)
     if layer.place == "outer" and not by_lycoris:
         return 0, 0.0
-    kernel = getattr(layer.module, "kernel_size", (1, 1))
-    if tuple(kernel) != (1, 1):
-        return conv_dim, conv_alpha
-    return network.network_dim, network.network_alpha
+    conv = tuple(getattr(layer.module, "kernel_size", (1, 1))) != (1, 1)
+    usual = convs if conv else (network.network_dim, network.network_alpha)
+    return blocks.rank(layer.name, conv, usual)
 
 
 def _fits_lycoris(layer: AdaptableLayer) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .attach import KINDS, Network
+from .attach import KINDS, LowRank, Network
 from .targets import AdaptableLayer, Target
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "float": torch.float32}
@@ -120,8 +121,9 @@ def network_of_tensors(
     if strangers := sorted(kinds.keys() - by_name.keys()):
         what = f"{len(strangers)} of its {len(kinds)} modules are not in this model"
         raise UserError(
-            f"{what}, such as {strangers[0]}", where, "Choose a LoRA of the model's own family."
-        )
+            f"{what}, such as {strangers[0]}: it is of {family_of_tensors(tensors)}", where,
+            "Choose a LoRA of the model's own family.",
+        )  # fmt: skip
     if half := sorted(kinds.keys() - known.keys()):
         raise UserError(
             f"Its tensors do not fit this model ({half[0]} is not whole, or of another kind)",
@@ -134,9 +136,37 @@ def network_of_tensors(
     except (RuntimeError, TypeError, AttributeError) as error:  # Other shapes, or tensors missing.
         why = " ".join(str(error).split(":", 1)[-1].split())[:160]
         raise UserError(
-            f"Its tensors do not fit this model ({why})", where,
-            "Choose a LoRA of the model's own family.",
+            f"Its tensors do not fit this model, it is of {family_of_tensors(tensors)} ({why})",
+            where, "Choose a LoRA of the model's own family.",
         ) from None  # fmt: skip
+
+
+def family_of_tensors(tensors: dict[str, Tensor]) -> str:
+    """The family of base models that a LoRA is of, by its names and the width of its text."""
+    names = {key.split(".")[0] for key in tensors}
+    if any(re.match(r"lora_te[12]_|lora_unet_(in|out)put_blocks_", name) for name in names):
+        return "SDXL"
+    if not any(re.match(r"lora_te_|lora_unet_(down|mid|up)_block", name) for name in names):
+        return "a family that is not known here"
+    widths: set[int] = {
+        value.shape[-1] for key, value in tensors.items()
+        if re.search(r"attn2_to_k\.(lora_down\.weight|hada_w1_b)$", key)
+    }  # fmt: skip
+    return "SD1" if widths == {768} else "SD2" if widths == {1024} else "SD1 or SD2"
+
+
+def kind_of_tensors(tensors: dict[str, Tensor]) -> str:
+    """The `network_type` of a LoRA by the names of its tensors; empty where none is known."""
+    ends = {key.partition(".")[2] for key in tensors}
+    if "lora_up.weight" not in ends:
+        return "LoHa" if "hada_w1_a" in ends else "LoKr" if any("lokr" in it for it in ends) else ""
+    if "dora_scale" in ends:
+        return "DoRA"
+    convolved = any(
+        key.endswith("lora_down.weight") and value.shape[2:] not in ((), (1, 1))
+        for key, value in tensors.items()
+    )
+    return "LoCon" if convolved else "LoRA"
 
 
 def _adapter_of_tensors(
@@ -144,12 +174,13 @@ def _adapter_of_tensors(
 ) -> tuple[Target, nn.Module]:
     """The adapter that a file holds for one layer, in fp32 on the layer's device."""
     kind, _ = get_module(tensors, layer.name)
+    kind = LowRank if kind is LoConModule else kind
     start = f"{layer.name}."
     own = {key.removeprefix(start): it for key, it in tensors.items() if key.startswith(start)}
     rank = own.get("lora_down.weight", own.get("hada_w1_b"))
     if rank is not None:  # without an alpha it is the rank
         own.setdefault("alpha", torch.tensor(float(rank.shape[0])))
-    if "dora_scale" in own and kind is LoConModule:
+    if "dora_scale" in own and kind is LowRank:
         adapter = _dora(layer, own)
     else:
         full = {start + key: value for key, value in own.items()}
@@ -157,7 +188,7 @@ def _adapter_of_tensors(
             adapter = kind.make_module_from_state_dict(
                 layer.name, layer.module, *kind.extract_state_dict(full, layer.name)
             )
-        adapter.bypass_mode = kind is LoConModule
+        adapter.bypass_mode = kind is LowRank
     weight: Any = layer.module.weight
     adapter.to(device=weight.device, dtype=torch.float32)
     alpha = float(adapter.alpha)

@@ -40,6 +40,13 @@ NOT_HERE: dict[str, Any] = {
     "ss_resize_interpolation": None, "ss_sd_scripts_commit_hash": "(unknown)",
 }  # fmt: skip
 """What sd-scripts has and this trainer has not, as it writes them when they are not used."""
+NETWORK_ARGS = (
+    "rank_dropout", "module_dropout", "down_lr_weight", "mid_lr_weight", "up_lr_weight",
+    "block_lr_zero_threshold", "block_dims", "block_alphas", "conv_block_dims",
+    "conv_block_alphas", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
+    "loraplus_text_encoder_lr_ratio",
+)  # fmt: skip
+"""Settings that sd-scripts takes as `network_args`."""
 OF_SUBSETS = (
     "caption_dropout_rate", "caption_dropout_every_n_epochs", "caption_tag_dropout_rate",
 )  # fmt: skip
@@ -56,26 +63,28 @@ class RunFacts:
     epochs: int
     steps: int
     warmup_steps: int
+    optimizer: str
+    """The class that trains and its arguments, see `optimizers.optimizer_text`."""
 
 
 def run_metadata(
     config: TrainingConfig, model: TrainableModel, pictures: Sequence[Picture], facts: RunFacts
 ) -> dict[str, Any]:
     """The ss_* values that stay the same for every file of a run."""
-    unet, text = learning_rates(config.optimizer)
+    unet, text, second = learning_rates(config.optimizer)
     version = model.family.base_model_version + ("_v" if _marks_v(model) else "")
     metadata: dict[str, Any] = {f"ss_{name}": value for name, value in _as_set(config)}
     metadata |= NOT_HERE | {f"ss_{it}": getattr(pictures[0].subset, it) for it in OF_SUBSETS}
     metadata.update({
         "ss_session_id": hash_of(config), "ss_training_started_at": facts.started_at,
         "ss_learning_rate": config.optimizer.learning_rate,
-        "ss_unet_lr": unet, "ss_text_encoder_lr": text,
+        "ss_unet_lr": unet, "ss_text_encoder_lr": text if text == second else [text, second],
         "ss_num_train_images": _count(pictures, reg=False),
         "ss_num_reg_images": _count(pictures, reg=True),
         "ss_num_batches_per_epoch": facts.batches_per_epoch, "ss_num_epochs": facts.epochs,
         "ss_max_train_steps": facts.steps, "ss_lr_warmup_steps": facts.warmup_steps,
         "ss_network_module": MODULES.get(config.network.network_type, "lycoris.kohya"),
-        "ss_network_args": network_args(config), "ss_optimizer": optimizer_text(config),
+        "ss_network_args": network_args(config), "ss_optimizer": facts.optimizer,
         "ss_v2": model.family.name == "sd2", "ss_base_model_version": version,
         "ss_cache_latents": True, "ss_training_comment": config.save.training_comment,
         "ss_debiased_estimation": config.loss.debiased_estimation_loss,
@@ -178,15 +187,10 @@ def network_args(config: TrainingConfig) -> dict[str, str]:
     if dim:
         values |= {"conv_dim": dim, "conv_alpha": alpha}
     values |= ALGORITHMS.get(network.network_type, {})
-    for name in ("rank_dropout", "module_dropout"):
+    for name in NETWORK_ARGS:
         if getattr(network, name):
             values[name] = getattr(network, name)
     return {key: str(value) for key, value in values.items()}
-
-
-def optimizer_text(config: TrainingConfig) -> str:
-    """`AdamW(weight_decay=0.1,betas=[0.9,0.99])`, as kohya spells it."""
-    return f"{config.optimizer.optimizer_type}({','.join(config.optimizer.optimizer_args)})"
 
 
 def hash_of(config: TrainingConfig) -> str:

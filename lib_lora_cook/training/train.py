@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..models.trainable import Conditioning, PictureSize, TrainableModel
 from ..networks.attach import Network
 from .batches import Batch, Batches
+from .groups import GradientCheck, parameter_groups
 from .loss import diffusion_loss
 from .noise import NoiseSchedule, draw_noise, draw_timesteps, perturbed
 from .optimizers import (
@@ -71,6 +72,7 @@ class Trainer:
     epochs: int
     factor: Callable[[int], float]
     warn: Callable[[str], None]
+    gradients: GradientCheck
     part: int
     """Pictures computed at once: the batch size, or less where memory ran out."""
     texts: dict[str, Conditioning] = field(default_factory=dict)
@@ -90,9 +92,10 @@ def make_trainer(
     ).to(model.device)
     factor = learning_rate_factor(config.optimizer, steps)
     loop = Loop(network, optimizer, make_scaler(config, model.device))
+    check = GradientCheck.of(network, config, model)
     part = config.loop.train_batch_size
     return Trainer(
-        config, model, batches, schedule, loop, steps, epochs, factor, warn, part
+        config, model, batches, schedule, loop, steps, epochs, factor, warn, check, part
     )  # fmt: skip
 
 
@@ -102,16 +105,6 @@ def make_scaler(config: TrainingConfig, device: torch.device) -> Any:
     if hasattr(torch.amp, "GradScaler"):
         return torch.amp.GradScaler(device.type, enabled=on)
     return torch.cuda.amp.GradScaler(enabled=on)
-
-
-def parameter_groups(config: TrainingConfig, network: Network) -> list[dict[str, Any]]:
-    """kohya's order: the text encoder, then the UNet; a part that is not trained is left out."""
-    unet, text = learning_rates(config.optimizer)
-    parts = [("text_encoder", text), ("unet", unet)]
-    groups = [
-        {"name": part, "lr": rate, "params": network.parameters_of(part)} for part, rate in parts
-    ]
-    return [group for group in groups if group["params"]]
 
 
 def train(trainer: Trainer) -> Iterator[Event]:
@@ -141,6 +134,7 @@ def optimizer_step(trainer: Trainer, batches: Sequence[Batch]) -> float:
     loop, config = trainer.loop, trainer.config
     set_learning_rates(loop.optimizer, trainer.factor(loop.step))
     total = norm = accumulate(trainer, batches)
+    trainer.gradients.look(loop.network)
     if math.isfinite(total):
         loop.scaler.unscale_(loop.optimizer)
         parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
@@ -240,7 +234,7 @@ def conditioning(
 ) -> Conditioning:
     """What the captions say; encoded once a caption when the text encoder is not trained."""
     model = trainer.model
-    if learning_rates(trainer.config.optimizer)[1] > 0:
+    if any(learning_rates(trainer.config.optimizer)[1:]):
         return model.encode_text(captions, sizes)
     rows = []
     with torch.no_grad():

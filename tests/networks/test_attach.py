@@ -20,6 +20,7 @@ from lib_lora_cook.networks.attach import (
 from lib_lora_cook.networks.targets import Target
 
 KINDS = ("LoRA", "LoCon", "LoHa")
+DOWN = "lora_unet_a.lora_down.weight"
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Linear(6, 10),
     "conv1": lambda: nn.Conv2d(6, 10, 1),
@@ -195,11 +196,29 @@ def test_gradients_reach_every_weight_of_an_adapter_and_none_of_the_model(
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
-def test_parameters_are_given_out_by_part() -> None:
-    network = make_network(Model().targets(), NetworkConfig())
-    unet, text = (network.parameters_of(part) for part in ("unet", "text_encoder"))
-    assert {id(it) for it in [*unet, *text]} == {id(it) for it in network.parameters()}
-    assert [tuple(it.shape) for it in text] == [(2, 6), (6, 2)]
+def test_what_is_frozen_is_on_its_layer_and_in_the_file_and_is_not_trained() -> None:
+    model = Model()
+    network = random_network(model.targets())
+    network.freeze(["lora_te_a"])
+    network.train()
+    assert [target.name for target, _ in network.trained()] == ["lora_unet_a"]
+    modes = {name: it.training for name, it in network.adapters.items()}
+    assert modes == {"lora_te_a": False, "lora_unet_a": True}
+    before = {name: it.clone() for name, it in network.tensors().items()}
+    assert {name.split(".")[0] for name in before} == {"lora_te_a", "lora_unet_a"}
+
+    x = torch.randn(4, 6)
+    base = model(x)
+    with network:
+        model(x).square().mean().backward()
+        assert not torch.allclose(model(x), base)
+    grads = {name: it.grad is not None for name, it in network.named_parameters()}
+    assert {name.split(".")[1] for name, there in grads.items() if there} == {"lora_unet_a"}
+
+    network.limit_norms(1e-3)
+    after = network.tensors()
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"lora_unet_a"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,7 +234,7 @@ def test_tensors_taken_over_give_the_same_output(kind: str) -> None:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "LoKr", "DoRA"])
 def test_norms_are_limited_and_small_ones_left_alone(kind: str, layer: str) -> None:
     module = LAYERS[layer]()
     network = random_network([Target("lora_unet_a", module, "unet", 4, 2.0)], kind)
@@ -226,6 +245,16 @@ def test_norms_are_limited_and_small_ones_left_alone(kind: str, layer: str) -> N
 
     network.limit_norms(0.5)
     torch.testing.assert_close(delta_weight(adapter), before * 0.5 / before.norm())
+
+
+def test_limiting_norms_leaves_doras_own_norms_alone() -> None:
+    """They are lengths of the layer's weight, and no factor of what is added to it."""
+    network = random_network(Model().targets(), "DoRA")
+    key = "lora_unet_a.dora_scale"
+    before, down = network.tensors()[key].clone(), network.tensors()[DOWN].clone()
+    network.limit_norms(0.1)
+    assert torch.equal(network.tensors()[key], before)
+    assert not torch.equal(network.tensors()[DOWN], down)
 
 
 @pytest.mark.parametrize("kind", KINDS)
