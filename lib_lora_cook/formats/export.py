@@ -140,7 +140,7 @@ def plain(value: Any) -> str:
 
 def trained_parts(config: TrainingConfig) -> Table:
     """A learning rate of 0 as sd-scripts says it: that part gets no adapter."""
-    unet, text = learning_rates(config.optimizer)
+    unet, text, _ = learning_rates(config.optimizer)  # it has one rate for both encoders
     found: Table = {"unet_lr": unet, "text_encoder_lr": text}
     if not text:
         return {"network_train_unet_only": True, "unet_lr": unet}
