@@ -31,6 +31,9 @@ class ModelConfig:
     max_token_length: int = setting(
         225, "Tokens a caption may have: 75, 150 or 225", low=75, high=225
     )
+    weighted_captions: bool = setting(
+        False, "Read (this:1.3) and [this] in captions as emphasis, as in prompts"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,17 @@ from transformers import CLIPTokenizer
 from ..config import ModelConfig
 from ..errors import UserError
 from .names import text_layers, unet_layers
-from .text import final_norm, glue, hidden_states, pooled_at_eos, token_chunks
-from .trainable import SD1, SD2, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+from .text import caption_chunks, final_norm, glue, hidden_states, pooled_at_eos, weighed
+from .trainable import (
+    SD1,
+    SD2,
+    SDXL,
+    Conditioning,
+    Layer,
+    ModelFamily,
+    PictureSize,
+    size_ids,
+)
 from .vae import encoder_fingerprint, in_float32
 
 CHECKPOINTING = (
@@ -59,26 +68,25 @@ class DiffusersModel:
             return self._encode_sdxl(captions, sizes or ())
         # SD2's encoder is already cut to 23 layers: kohya ignores clip skip there
         skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
-        chunks = token_chunks(self.tokenizers[0], captions, self.config.max_token_length)
+        chunks, weights = caption_chunks(self.tokenizers[0], captions, self.config)
         states, _ = self._states(0, chunks, skip, norm=True)
-        return Conditioning(glue(states))
+        return Conditioning(weighed(glue(states), weights))
 
     def _encode_sdxl(self, captions: Sequence[str], sizes: Sequence[PictureSize]) -> Conditioning:
         """Penultimate states of both encoders side by side; pooled from the second at EOS."""
         glued = []
         for index, tokenizer in enumerate(self.tokenizers):
-            chunks = token_chunks(tokenizer, captions, self.config.max_token_length)
+            chunks, weights = caption_chunks(tokenizer, captions, self.config)
             states, output = self._states(index, chunks, 2, norm=False)
-            glued.append(glue(states))
+            glued.append(weighed(glue(states), weights))
         last = final_norm(self.encoders[1])(output.hidden_states[-1])
         rows = chunks.shape[1]
         eos = self.tokenizers[1].eos_token_id
         pooled = pooled_at_eos(last[::rows], chunks[:, 0], eos)
-        ids = [[*size.original, *size.crop, *size.target] for size in sizes]
         return Conditioning(
             torch.cat(glued, dim=-1),
             self.encoders[1].text_projection(pooled),
-            torch.tensor(ids, dtype=torch.float32, device=self.device),
+            size_ids(sizes, self.device),
         )
 
     def _states(self, index: int, chunks: Tensor, skip: int, *, norm: bool) -> tuple[Tensor, Any]:

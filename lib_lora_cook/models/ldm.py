@@ -17,8 +17,8 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .ldm_layers import unet_layers
 from .ldm_text import TextEncoder
-from .text import glue, token_chunks
-from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize
+from .text import caption_chunks, glue, weighed
+from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize, size_ids
 from .vae import encoder_fingerprint, in_float32
 
 HALF = (torch.float16, torch.bfloat16)
@@ -86,16 +86,15 @@ class LdmModel:
         sdxl, glued, pooled = self.family is SDXL, [], None
         skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
         for encoder in self.parts.encoders:
-            chunks = token_chunks(encoder.tokenizer, captions, self.config.max_token_length)
+            chunks, weights = caption_chunks(encoder.tokenizer, captions, self.config)
             flat = chunks.flatten(0, 1).to(self.device)
             with self._computing():
                 states, pooled = encoder.encode(flat, 2 if sdxl else skip, not sdxl)
-            glued.append(glue(states.unflatten(0, chunks.shape[:2])))
+            glued.append(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))
         if not sdxl or pooled is None:
             return Conditioning(glued[0])
-        ids = [[*size.original, *size.crop, *size.target] for size in sizes or ()]
-        size_ids = torch.tensor(ids, dtype=torch.float32, device=self.device)
-        return Conditioning(torch.cat(glued, -1), pooled[:: chunks.shape[1]], size_ids)
+        told = size_ids(sizes or (), self.device)
+        return Conditioning(torch.cat(glued, -1), pooled[:: chunks.shape[1]], told)
 
     @torch.no_grad()
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:

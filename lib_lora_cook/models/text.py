@@ -12,7 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..config import ModelConfig
+from .emphasis import weighted_parts
+
 CHUNK = 75
+
+
+def caption_chunks(
+    tokenizer: Any, captions: Sequence[str], config: ModelConfig
+) -> tuple[Tensor, Tensor | None]:
+    """(ids [B, n, 77], weights [B, n, 77] under weighted_captions, else None)."""
+    if config.weighted_captions:
+        return weighted_chunks(tokenizer, captions, config.max_token_length)
+    return token_chunks(tokenizer, captions, config.max_token_length), None
 
 
 def token_chunks(tokenizer: Any, captions: Sequence[str], max_token_length: int) -> Tensor:
@@ -22,11 +34,47 @@ def token_chunks(tokenizer: Any, captions: Sequence[str], max_token_length: int)
         list(captions), max_length=rows * CHUNK + 2, padding="max_length", truncation=True,
         return_tensors="pt",
     ).input_ids  # fmt: skip
+    return _cut(ids, tokenizer)
+
+
+def weighted_chunks(
+    tokenizer: Any, captions: Sequence[str], max_token_length: int
+) -> tuple[Tensor, Tensor]:
+    """Captions [B] with emphasis to ids and weights, each [B, n, 77].
+
+    Each part of equal weight is tokenised by itself, as sd-scripts does.
+    """
+    room = max(1, max_token_length // CHUNK) * CHUNK
     bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
-    chunks = torch.empty(len(captions), rows, CHUNK + 2, dtype=torch.long)
-    chunks[..., 0] = bos
-    chunks[..., 1:-1] = ids[:, 1:-1].reshape(len(captions), rows, CHUNK)
-    chunks[..., -1] = ids[:, -1:]
+    ids = torch.full((len(captions), room + 2), pad)
+    weights = torch.ones(len(captions), room + 2)
+    for row, caption in enumerate(captions):
+        place = 1
+        for text, weight in weighted_parts(caption):
+            found = tokenizer([text], max_length=room + 2, truncation=True, return_tensors="pt")
+            own = found.input_ids[0, 1:-1][: room + 1 - place]
+            ids[row, place : place + len(own)] = own
+            weights[row, place : place + len(own)] = weight
+            place += len(own)
+        ids[row, 0], ids[row, place] = bos, eos
+    inner = weights[:, 1:-1].reshape(len(captions), -1, CHUNK)
+    return _cut(ids, tokenizer), nn.functional.pad(inner, (1, 1), value=1.0)
+
+
+def weighed(states: Tensor, weights: Tensor | None) -> Tensor:
+    """Glued states [B, 75 n + 2, C] times their weights [B, n, 77]; the mean is not restored.
+
+    sd-scripts once did restore it, as WebUIs do, and no longer does.
+    """
+    return states if weights is None else states * glue(weights[..., None]).to(states)
+
+
+def _cut(ids: Tensor, tokenizer: Any) -> Tensor:
+    """Ids [B, 75 n + 2] to chunks [B, n, 77], each with its own BOS and EOS."""
+    bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    inner = ids[:, 1:-1].reshape(len(ids), -1, CHUNK)
+    chunks = torch.empty(*inner.shape[:2], CHUNK + 2, dtype=torch.long)
+    chunks[..., 0], chunks[..., 1:-1], chunks[..., -1] = bos, inner, ids[:, -1:]
     return chunks if pad == eos else _mark_ends(chunks, eos, pad)
 
 

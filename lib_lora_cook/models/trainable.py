@@ -72,6 +72,12 @@ class Conditioning:
     size_ids: Tensor | None = None
 
 
+def size_ids(sizes: Sequence[PictureSize], device: torch.device) -> Tensor:
+    """[B, 6] in fp32: original height and width, crop top and left, target height and width."""
+    rows = [[*size.original, *size.crop, *size.target] for size in sizes]
+    return torch.tensor(rows, dtype=torch.float32, device=device)
+
+
 class TrainableModel(Protocol):
     """A live diffusion model, frozen, on its device; the layers are the host's own modules."""
 

@@ -29,11 +29,10 @@ from .optimizers import (
 )
 from .plan import steps_of
 from .state import Loop
+from .texts import EncodedTexts
 
 PATIENCE = 8
 """Steps in a row without a finite loss before the run gives up."""
-TEXTS_KEPT = 512
-"""Encoded captions kept in memory: 0.2 to 2 MB each."""
 OUT_OF_MEMORY = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -75,8 +74,11 @@ class Trainer:
     gradients: GradientCheck
     part: int
     """Pictures computed at once: the batch size, or less where memory ran out."""
-    texts: dict[str, Conditioning] = field(default_factory=dict)
-    """Conditioning by caption and size, kept while the text encoder is not trained."""
+    texts: EncodedTexts = field(init=False)
+    """What captions say, kept while the text encoder is not trained."""
+
+    def __post_init__(self) -> None:
+        self.texts = EncodedTexts(self.model)
 
 
 def make_trainer(
@@ -233,23 +235,9 @@ def conditioning(
     trainer: Trainer, captions: Sequence[str], sizes: Sequence[PictureSize]
 ) -> Conditioning:
     """What the captions say; encoded once a caption when the text encoder is not trained."""
-    model = trainer.model
     if any(learning_rates(trainer.config.optimizer)[1:]):
-        return model.encode_text(captions, sizes)
-    rows = []
-    with torch.no_grad():
-        for caption, size in zip(captions, sizes, strict=True):
-            key = f"{caption}\n{size}"
-            if key not in trainer.texts:
-                if len(trainer.texts) >= TEXTS_KEPT:  # The oldest; shuffled captions never end.
-                    del trainer.texts[next(iter(trainer.texts))]
-                trainer.texts[key] = model.encode_text([caption], [size])
-            rows.append(trainer.texts[key])
-    return Conditioning(
-        torch.cat([row.hidden for row in rows]),
-        None if rows[0].pooled is None else torch.cat([row.pooled for row in rows]),  # type: ignore[misc]
-        None if rows[0].size_ids is None else torch.cat([row.size_ids for row in rows]),  # type: ignore[misc]
-    )
+        return trainer.model.encode_text(captions, sizes)
+    return trainer.texts.of(captions, sizes)
 
 
 def autocast(config: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.ldm import LdmModel, LdmParts, check_attention, size_embedding
 from lib_lora_cook.models.ldm_layers import SharedLinear, SplitAttention
 from lib_lora_cook.models.ldm_text import RepaddedTokenizer, clip_encoder, open_clip_encoder
-from lib_lora_cook.models.trainable import SD1, SDXL, PictureSize
+from lib_lora_cook.models.trainable import SD1, SDXL, PictureSize, size_ids
 from lib_lora_cook.networks.attach import attached, make_adapter, make_network
 from lib_lora_cook.networks.targets import Target
 from tests.hosts.standins import forge, ldm
@@ -24,11 +25,13 @@ from tests.tiny_models import tiny_sd1, tiny_sdxl, tokenizer
 
 CPU = torch.device("cpu")
 SIZE = PictureSize((451, 300), (15, 0), (320, 192))
-GOLDEN = {  # of sd-scripts' get_size_embeddings
-    1: 0.2815115749835968, 7: -0.7102787494659424, 127: 0.9988257884979248,
-    128: -0.9835823178291321, 255: 0.04844583198428154, 300: 0.9964299201965332,
-    700: 0.19869698584079742, 1023: 0.0, 1535: 0.02063100039958954,
-}  # fmt: skip
+GOLDEN = [
+    case
+    for name in ("golden", "variations")
+    for case in json.loads(
+        (Path(__file__).parent.parent / "training" / f"{name}.json").read_text()
+    )["sdxl_size_embedding"]
+]
 
 
 def parts(unet: nn.Module | None = None, **changes: Any) -> LdmParts:
@@ -44,12 +47,17 @@ def parts(unet: nn.Module | None = None, **changes: Any) -> LdmParts:
     return replace(made, **changes)
 
 
-def test_the_size_embedding_is_sd_scripts_own() -> None:
-    ids = torch.tensor([[*SIZE.original, *SIZE.crop, *SIZE.target]])
-    vector = size_embedding(ids)
-    assert vector.shape == (1, 1536)
-    found = {place: float(vector[0, place]) for place in GOLDEN}
-    assert found == pytest.approx(GOLDEN, abs=2e-5)
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda it: str(it["original_height_width"]))
+def test_the_size_embedding_is_sd_scripts_own(case: dict[str, Any]) -> None:
+    size = PictureSize(
+        *(tuple(case[name]) for name in ("original_height_width", "crop_top_left")),
+        tuple(case["target_height_width"]),
+    )
+    vector = size_embedding(size_ids([size], CPU))
+    assert vector.shape == (1, case["length"])
+    assert vector[0, ::256].tolist() == pytest.approx(case["first_of_each_256"], abs=1e-6)
+    found = {place: float(vector[0, int(place)]) for place in case["values_at"]}
+    assert found == pytest.approx(case["values_at"], abs=1e-6)
 
 
 def test_sd1_text_is_read_as_by_the_diffusers_driver(tmp_path: Path) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from lib_lora_cook.config import ModelConfig
 from lib_lora_cook.models.text import (
+    caption_chunks,
     final_norm,
     glue,
     hidden_states,
     pooled_at_eos,
     token_chunks,
+    weighed,
+    weighted_chunks,
 )
 from tests.tiny_models import text_config, tokenizer
+
+VARIATIONS = json.loads(
+    (Path(__file__).parent.parent / "training" / "variations.json").read_text()
+)["emphasis"]
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +148,58 @@ def test_pooling_takes_the_first_end() -> None:
     ids = torch.tensor([[1, 5, 9, 9], [1, 9, 0, 9]])
     states = torch.arange(8.0).view(2, 4, 1)
     assert pooled_at_eos(states, ids, 9).flatten().tolist() == [2.0, 5.0]
+
+
+class Letters:
+    """A tokenizer of one id a letter, without spaces."""
+
+    bos_token_id, eos_token_id = 1, 2
+
+    def __init__(self, pad: int) -> None:
+        self.pad_token_id = pad
+
+    def __call__(self, captions: list[str], **options: Any) -> SimpleNamespace:
+        ids = [[1, *(ord(it) for it in text if it != " "), 2] for text in captions]
+        return SimpleNamespace(input_ids=torch.tensor(ids))
+
+
+@pytest.mark.parametrize(
+    "case", VARIATIONS, ids=lambda it: f"{it['text'][:20]} {it['pad']} {it['max_token_length']}"
+)
+def test_ids_and_weights_are_those_of_sd_scripts(case: dict[str, Any]) -> None:
+    ids, weights = weighted_chunks(Letters(case["pad"]), [case["text"]], case["max_token_length"])
+    runs = [(unit, weight) for unit, weight, count in case["runs"] for _ in range(count)]
+    assert ids.flatten().tolist() == [unit for unit, _ in runs]
+    assert weights.flatten().tolist() == pytest.approx([weight for _, weight in runs])
+
+
+@pytest.mark.parametrize("length", [75, 225])
+def test_captions_without_emphasis_are_the_same_with_and_without_it(
+    words: Any, words_2: Any, length: int
+) -> None:
+    captions = ["a girl, red hair", "", " ".join(["a"] * 100)]
+    for tokenizer_ in (words, words_2):
+        ids, weights = weighted_chunks(tokenizer_, captions, length)
+        assert torch.equal(ids, token_chunks(tokenizer_, captions, length))
+        assert (weights == 1).all()
+
+
+def test_emphasis_is_off_unless_asked_for(words: Any) -> None:
+    plain, none = caption_chunks(words, ["(a)"], ModelConfig(max_token_length=75))
+    weighted, weights = caption_chunks(
+        words, ["(a)"], ModelConfig(max_token_length=75, weighted_captions=True)
+    )
+    assert none is None and weights is not None
+    assert (plain != words.eos_token_id).sum() > (weighted != words.eos_token_id).sum()
+    assert weights[0, 0, :3].tolist() == pytest.approx([1.0, 1.1, 1.0])
+
+
+def test_states_are_multiplied_and_bos_and_eos_are_not() -> None:
+    states = torch.randn(2, 3 * 75 + 2, 4)
+    weights = torch.ones(2, 3, 77)
+    weights[1, 2, 1:-1] = torch.arange(75.0)
+    found = weighed(states, weights)
+    assert torch.equal(found[0], states[0])
+    assert torch.equal(found[1, :151], states[1, :151])
+    assert torch.equal(found[1, 151:226], states[1, 151:226] * torch.arange(75.0)[:, None])
+    assert torch.equal(found[:, -1], states[:, -1]) and weighed(states, None) is states

@@ -22,7 +22,9 @@ from lib_lora_cook.training.buckets import (
 unhurried = settings(deadline=None)
 """A busy machine is no failure."""
 
-GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())["buckets"]
+FOLDER = Path(__file__).parent
+GOLDEN = json.loads((FOLDER / "golden.json").read_text())["buckets"]
+CASES = GOLDEN + json.loads((FOLDER / "variations.json").read_text())["buckets"]
 
 
 def golden_config(case: dict[str, Any]) -> BucketConfig:
@@ -35,13 +37,13 @@ def golden_config(case: dict[str, Any]) -> BucketConfig:
     )
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: str(case["max_reso"]))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["max_reso"]))
 def test_resolutions_are_those_of_sd_scripts(case: dict[str, Any]) -> None:
     assert bucket_resolutions(golden_config(case)) == [tuple(it) for it in case["resolutions"]]
 
 
 @pytest.mark.parametrize(
-    ("case", "row"), [(case, row) for case in GOLDEN for row in case["rows"]], ids=str
+    ("case", "row"), [(case, row) for case in CASES for row in case["rows"]], ids=str
 )
 def test_fit_is_that_of_sd_scripts(case: dict[str, Any], row: list[list[int]]) -> None:
     size, bucket, resized, crop = (tuple(it) for it in row)
@@ -51,7 +53,7 @@ def test_fit_is_that_of_sd_scripts(case: dict[str, Any], row: list[list[int]]) -
 
 def test_all_280_rows_are_there() -> None:
     assert sum(len(case["rows"]) for case in GOLDEN) == 280
-    assert not any(problems(golden_config(case)) for case in GOLDEN)
+    assert not any(problems(golden_config(case)) for case in CASES)
 
 
 @st.composite

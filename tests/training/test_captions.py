@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from lib_lora_cook.config import SubsetConfig
 from lib_lora_cook.training.captions import Moment, caption_of_file_text, training_caption
 
+VARIATIONS = json.loads((Path(__file__).parent / "variations.json").read_text())["captions"]
 unhurried = settings(deadline=None)
 """A busy machine is no failure."""
 
@@ -127,6 +130,13 @@ def test_draws_come_in_sd_scripts_order() -> None:
             rng.shuffle(moving)
             expected = ", ".join(tags[:1] + [tag for tag in moving if rng.random() >= 0.3])
         assert caption("a, {x|y}, b, c\na, {x|y}, d, e", seed=seed, **settings) == expected
+
+
+@pytest.mark.parametrize("case", VARIATIONS, ids=lambda it: f"{it['settings']} {it['seed']}")
+def test_captions_are_those_of_sd_scripts_under_the_same_seed(case: dict[str, Any]) -> None:
+    when = Moment(case["epoch"], case["step"], case["steps"])
+    subset, rng = SubsetConfig(**case["settings"]), random.Random(case["seed"])
+    assert training_caption(case["text"], subset, when, rng) == case["caption"]
 
 
 def test_nothing_is_drawn_for_what_is_off() -> None:

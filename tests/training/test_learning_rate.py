@@ -17,7 +17,9 @@ from lib_lora_cook.training.optimizers import learning_rate_factor
 unhurried = settings(deadline=None)
 """A busy machine is no failure."""
 
-GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())["lr"]
+FOLDER = Path(__file__).parent
+GOLDEN = json.loads((FOLDER / "golden.json").read_text())["lr"]
+VARIATIONS = json.loads((FOLDER / "variations.json").read_text())["lr"]
 SCHEDULERS = (
     "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial",
 )  # fmt: skip
@@ -32,12 +34,13 @@ def golden_config(case: dict[str, Any]) -> OptimizerConfig:
     )
 
 
-@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: str(case["lr_scheduler"]))
+@pytest.mark.parametrize("case", GOLDEN + VARIATIONS, ids=lambda case: str(case["lr_scheduler"]))
 def test_curve_is_that_of_sd_scripts(case: dict[str, Any]) -> None:
     steps = case["max_train_steps"]
     factor = learning_rate_factor(golden_config(case), steps)
     assert len(case["lr_of_each_step"]) == steps
-    assert [factor(step) for step in range(steps)] == pytest.approx(
+    rate = case["learning_rate"]
+    assert [rate * factor(step) for step in range(steps)] == pytest.approx(
         case["lr_of_each_step"], rel=1e-6, abs=1e-15
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,8 +22,10 @@ from lib_lora_cook.training.loss import (
     timestep_weight,
 )
 from lib_lora_cook.training.noise import NoiseSchedule
+from tests.training.test_noise import schedule_of
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
+VARIATIONS = json.loads((Path(__file__).parent / "variations.json").read_text())
 TIMES = torch.tensor(GOLDEN["timesteps"])
 EPSILON, VELOCITY = NoiseSchedule.scaled_linear(), NoiseSchedule.scaled_linear(v_prediction=True)
 PREDICTION = torch.randn(11, 4, 6, 5, generator=torch.Generator().manual_seed(1))
@@ -50,6 +53,37 @@ def test_v_scale_is_that_of_sd_scripts() -> None:
     config = LossConfig(scale_v_pred_loss_like_noise_pred=True)
     weight = timestep_weight(TIMES, VELOCITY, config)
     close(weight, GOLDEN["scale_v_pred_loss_like_noise_pred"])
+
+
+WEIGHTS = [(it, row) for it in VARIATIONS["schedules"] for row in it["weights"]]
+
+
+@pytest.mark.parametrize(
+    ("case", "row"), WEIGHTS,
+    ids=[f"{it['beta_end']} {row['settings']} {row['v']}" for it, row in WEIGHTS],
+)  # fmt: skip
+def test_other_gammas_and_schedules_weigh_as_in_sd_scripts(
+    case: dict[str, Any], row: dict[str, Any]
+) -> None:
+    schedule = schedule_of(case, v_prediction=row["v"])
+    times = torch.tensor(VARIATIONS["timesteps"])
+    close(timestep_weight(times, schedule, LossConfig(**row["settings"])), row["weight"])
+
+
+@pytest.mark.parametrize(
+    "case", VARIATIONS["losses"],
+    ids=lambda it: f"{it['settings']['loss_type']} {it['settings']['huber_schedule']}",
+)  # fmt: skip
+def test_the_whole_loss_is_that_of_sd_scripts_with_mask_and_prior(case: dict[str, Any]) -> None:
+    drawn = torch.Generator().manual_seed(11)
+    prediction, target = (torch.randn(12, 4, 6, 5, generator=drawn) for _ in range(2))
+    mask, prior = torch.rand(12, 48, 40, generator=drawn), torch.rand(12, generator=drawn)
+    times = torch.tensor(VARIATIONS["timesteps"])
+    for masks in (mask, torch.nn.functional.avg_pool2d(mask[None], 8)[0]):
+        found = diffusion_loss(
+            prediction, target, times, EPSILON, LossConfig(**case["settings"]), prior, masks
+        )
+        torch.testing.assert_close(found, torch.tensor(case["loss"]), rtol=1e-5, atol=1e-8)
 
 
 def test_weights_multiply() -> None:

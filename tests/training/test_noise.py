@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from torch import Tensor
 
 from lib_lora_cook.config import LossConfig
 from lib_lora_cook.training.noise import NoiseSchedule, draw_noise, draw_timesteps, perturbed
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
+VARIATIONS = json.loads((Path(__file__).parent / "variations.json").read_text())
 TIMES = torch.tensor(GOLDEN["timesteps"])
 LATENTS = torch.randn(3, 4, 24, 20, generator=torch.Generator().manual_seed(5))
 
@@ -34,6 +37,42 @@ def test_zero_terminal_schedule_is_that_of_sd_scripts() -> None:
     close(schedule.alphas_at(TIMES), GOLDEN["zero_terminal_alphas_cumprod"])
     # Its loss weights see the SNR from before the rescale.
     close(schedule.snr_at(TIMES), GOLDEN["snr"])
+
+
+def named(values: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items()) or "plain"
+
+
+def schedule_of(case: dict[str, Any], **options: Any) -> NoiseSchedule:
+    """sd-scripts' own scheduler of a case, from diffusers."""
+    names = ("beta_schedule", "beta_start", "beta_end")
+    made: Any = DDPMScheduler(num_train_timesteps=1000, **{name: case[name] for name in names})
+    return NoiseSchedule.of(made.alphas_cumprod, **options)
+
+
+@pytest.mark.parametrize("case", VARIATIONS["schedules"], ids=lambda it: str(it["beta_end"]))
+def test_other_schedules_are_those_of_sd_scripts_too(case: dict[str, Any]) -> None:
+    times = torch.tensor(VARIATIONS["timesteps"])
+    close(schedule_of(case, v_prediction=True).snr_at(times), case["snr"])
+    rescaled = schedule_of(case, v_prediction=True, zero_terminal_snr=True)
+    close(rescaled.alphas_at(times), case["zero_terminal"])
+
+
+@pytest.mark.parametrize("case", VARIATIONS["noises"], ids=lambda it: named(it["settings"]))
+def test_noise_and_timesteps_are_those_of_sd_scripts_under_the_same_seeds(
+    case: dict[str, Any],
+) -> None:
+    latents = torch.randn(3, 4, 24, 20, generator=torch.Generator().manual_seed(5)) * 2 + 0.3
+    config, schedule = LossConfig(**case["settings"]), NoiseSchedule.scaled_linear()
+    torch.manual_seed(31)
+    noise = draw_noise(latents, config, None, random.Random(8))
+    times = draw_timesteps(3, config, None)
+    noisy = schedule.add_noise(latents, perturbed(noise, config, None), times)
+    assert times.tolist() == case["timesteps"]
+    for name, found in (("noise", noise), ("noisy", noisy)):
+        expected = torch.tensor(case[name])
+        torch.testing.assert_close(found[:, 1, ::9, 7].flatten(), expected, rtol=1e-5, atol=1e-6)
+    assert float(noise.std()) == pytest.approx(case["std"], rel=1e-5)
 
 
 def test_zero_terminal_ends_in_pure_noise_and_begins_as_before() -> None:
