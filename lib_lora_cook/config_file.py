@@ -132,6 +132,8 @@ def _read(kind: type[Any], key: str, value: Any, folder: Path, problems: list[Pr
         return NotImplemented
     if key in PATHS and read and read != "host":
         return str(folder / Path(read).expanduser())
+    if key == "sample_prompts":
+        return tuple(str(folder / it) if it.endswith(".txt") else it for it in read)
     return read
 
 
@@ -139,6 +141,11 @@ def _convert(wanted: Any, value: Any) -> Any:
     options = get_args(wanted)
     if get_origin(wanted) is UnionType:
         return _convert(next(it for it in options if it is not NoneType), value)
+    if wanted == tuple[str, ...]:
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, (list, tuple)):
+            raise TypeError
+        return tuple(_convert(str, text) for text in texts)
     if get_origin(wanted) is tuple:
         sides = [value, value] if isinstance(value, int) else value
         if isinstance(value, str):
@@ -160,6 +167,8 @@ def _spoken(wanted: Any) -> str:
     options = [it for it in get_args(wanted) if it is not NoneType]
     if get_origin(wanted) is UnionType:
         return _spoken(options[0])
+    if wanted == tuple[str, ...]:
+        return "a text or a list of texts in brackets"
     if get_origin(wanted) is tuple:
         return "a number or [width, height]"
     if get_origin(wanted) is list:

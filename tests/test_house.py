@@ -63,7 +63,7 @@ LAYERS = {
         "hosts.base config captioning models networks",
         "torch diffusers transformers safetensors PIL numpy spandrel",
     ),
-    "cook": Layer("config config_file dataset models networks training hosts.base"),
+    "cook": Layer("config config_file dataset models networks training hosts.base", "torch PIL"),
     "compare": Layer("config captioning hosts.base", "PIL"),
     "demo": Layer(
         ABOVE + " hosts.detect",

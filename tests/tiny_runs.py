@@ -12,7 +12,7 @@ from PIL import Image
 
 from lib_lora_cook.config import TrainingConfig
 from lib_lora_cook.config_file import config_of
-from lib_lora_cook.cook import Cooked, Options, build_network, cook
+from lib_lora_cook.cook import Cooked, Options, Sampled, build_network, cook
 from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import Job, null_job
 from lib_lora_cook.models.diffusers import DiffusersModel
@@ -66,12 +66,22 @@ class Meal:
     """A run that was cooked, and the events it told."""
 
     cooked: Cooked
-    events: list[Event] = field(default_factory=list)
+    events: list[Event | Sampled] = field(default_factory=list)
 
     @property
     def losses(self) -> list[float]:
         """The loss of each step."""
         return [event.loss for event in self.events if isinstance(event, Step)]
+
+
+class Telling(Job):
+    """A job that passes on what it is told."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+
+    def log(self, message: str) -> None:
+        self.tell(message)
 
 
 def cook_tiny(
@@ -81,11 +91,14 @@ def cook_tiny(
     job: Job = null_job,
     *,
     resume: bool = False,
+    log: Callable[[str], None] | None = None,
 ) -> Meal:
-    """Cook and keep the events."""
-    events: list[Event] = []
+    """Cook and keep the events; `log` takes what the job is told."""
+    if log:
+        job = Telling(log)
+    events: list[Event | Sampled] = []
 
-    def both(event: Event) -> None:
+    def both(event: Any) -> None:
         events.append(event)
         watch(event)
 

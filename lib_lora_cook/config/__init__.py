@@ -9,12 +9,13 @@ from .loss import LossConfig
 from .network import NetworkConfig, OptimizerConfig, Rates, conv_rank, learning_rates
 from .pictures import BucketConfig, SubsetConfig
 from .run import GROUPS, LoopConfig, ModelConfig, SaveConfig, TrainingConfig
+from .sample import SAMPLERS, SampleConfig
 from .settings import out_of_bounds, setting, settings_of
 from .taste import SweepConfig
 
 __all__ = [
-    "CATEGORIES", "GROUPS", "RATINGS", "BucketConfig", "GatherConfig", "LoopConfig", "LossConfig",
-    "ModelConfig", "NetworkConfig", "OptimizerConfig", "Rates", "SaveConfig", "SubsetConfig",
-    "SweepConfig", "TrainingConfig", "conv_rank", "learning_rates", "out_of_bounds", "setting",
-    "settings_of",
+    "CATEGORIES", "GROUPS", "RATINGS", "SAMPLERS", "BucketConfig", "GatherConfig", "LoopConfig",
+    "LossConfig", "ModelConfig", "NetworkConfig", "OptimizerConfig", "Rates", "SampleConfig",
+    "SaveConfig", "SubsetConfig", "SweepConfig", "TrainingConfig", "conv_rank", "learning_rates",
+    "out_of_bounds", "setting", "settings_of",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from .loss import LossConfig
 from .network import NetworkConfig, OptimizerConfig
 from .pictures import BucketConfig, SubsetConfig
+from .sample import SampleConfig
 from .settings import setting
 
 
@@ -97,10 +98,12 @@ class TrainingConfig:
     loss: LossConfig = field(default_factory=LossConfig, metadata={"help": "Noise and loss"})
     loop: LoopConfig = field(default_factory=LoopConfig, metadata={"help": "Steps and memory"})
     save: SaveConfig = field(default_factory=SaveConfig, metadata={"help": "Files"})
+    sample: SampleConfig = field(default_factory=SampleConfig, metadata={"help": "Samples"})
 
 
 GROUPS: dict[str, type[Any]] = {
     "model": ModelConfig, "bucket": BucketConfig, "network": NetworkConfig,
     "optimizer": OptimizerConfig, "loss": LossConfig, "loop": LoopConfig, "save": SaveConfig,
+    "sample": SampleConfig,
 }  # fmt: skip
 """The groups of TrainingConfig that are flat in the run file."""

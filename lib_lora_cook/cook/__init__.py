@@ -4,5 +4,6 @@ from .checks import problems_of
 from .files import lora_name
 from .kitchen import Cooked
 from .run import Options, build_network, cook
+from .samples import Sampled
 
-__all__ = ["Cooked", "Options", "build_network", "cook", "lora_name", "problems_of"]
+__all__ = ["Cooked", "Options", "Sampled", "build_network", "cook", "lora_name", "problems_of"]

@@ -10,6 +10,7 @@ from ..config import SaveConfig, TrainingConfig
 from ..config_file import wrong_values
 from ..errors import UserError
 from ..training import buckets, groups, loss, optimizers, pictures
+from . import samples
 
 SPARE_BYTES = 64 * 1024 * 1024
 """Room on the disk beyond the files themselves, without which no run is begun."""
@@ -21,6 +22,7 @@ def problems_of(config: TrainingConfig) -> list[str]:
     found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
     found += pictures.problems(config)
     found += groups.problems(config)
+    found += samples.problems(config)
     if all(subset.is_reg for subset in config.subsets):
         found.append("there is no [[subsets]] with an image_dir and without is_reg")
     for number, subset in enumerate(config.subsets, 1):

@@ -14,8 +14,9 @@ from ..jobs import Cancelled
 from ..training.train import EpochEnd, Event, Step, train
 from .files import lora_name, step_name
 from .larder import Larder
+from .samples import Easel, Sampled
 
-Watcher = Callable[[Event], None]
+Watcher = Callable[[Event | Sampled], None]
 REST = 0.05
 """Seconds between two looks whether a pause is over."""
 
@@ -42,14 +43,20 @@ class Kitchen:
     def __post_init__(self) -> None:
         self.trainer, self.job = self.larder.trainer, self.larder.job
         self.save = self.larder.config.save
+        self.easel = Easel(
+            self.trainer, self.host, self.larder.shelf, self.save.output_name, self.job.log
+        )
 
     def run(self) -> Cooked:
         """Take the events of the loop as they come."""
         cooked = Cooked(steps=self.trainer.loop.step)
         try:
+            if cooked.steps == 0:
+                self.draw(0, None)
             for event in train(self.trainer):
                 self.end_epoch(event) if isinstance(event, EpochEnd) else self.end_step(event)
                 self.watch(event)
+                self.draw(event.step, event.epoch if isinstance(event, EpochEnd) else None)
                 cooked.steps = self.trainer.loop.step
                 if not self.owes_an_end():
                     self.rest()
@@ -64,6 +71,11 @@ class Kitchen:
             raise
         cooked.loras = [it.path for it in self.larder.files]
         return cooked
+
+    def draw(self, step: int, epoch: int | None) -> None:
+        """The sample pictures that are due."""
+        if self.easel.is_due(step, epoch):
+            self.watch(self.easel.draw(step, epoch))
 
     def owes_an_end(self) -> bool:
         """Whether an epoch's last step is done and its end not told: a stop waits for its file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from .files import (
     step_name,
 )
 from .resume import check_identity, identity_of, identity_text
+from .samples import FOLDER, is_sample
 
 INSIST, AGAIN = 120.0, 5.0
 """Seconds that the last file waits for room on a full disk, and from one try to the next."""
@@ -149,9 +151,12 @@ class Larder:
         """Remove all that this run has written."""
         for folder in self.shelf.folders:
             names = [state_name(self.name), f"{self.name}.toml"]
-            for path in [*(it.path for it in scan_loras(folder, self.name)),
-                         *(folder / name for name in names)]:  # fmt: skip
+            pictures = [it for it in (folder / FOLDER).glob("*.png") if is_sample(it, self.name)]
+            loras = [it.path for it in scan_loras(folder, self.name)]
+            for path in [*loras, *pictures, *(folder / name for name in names)]:
                 path.unlink(missing_ok=True)
+            with suppress(OSError):  # Another run's pictures may be in it, or it is not there.
+                (folder / FOLDER).rmdir()
         self.files = []
 
     def write_lora(self, name: str, epoch: int, step: int, *, last: bool = False) -> None:

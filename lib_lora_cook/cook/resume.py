@@ -18,7 +18,7 @@ FREE = {
     "gradient_checkpointing", "vae_batch_size", "cache_latents_to_disk",
 }  # fmt: skip
 """Settings that may differ: they change no number, or what they lead to is compared itself."""
-FREE_GROUPS = {"save"}
+FREE_GROUPS = {"save", "sample"}
 TOLD = 4
 """Differences named in one sentence."""
 

@@ -29,6 +29,8 @@ class GenerateRequest:
     width: int = 0
     """Pixels; 0 is the model's own size."""
     height: int = 0
+    sampler: str = ""
+    """kohya's name (config.SAMPLERS); empty is the host's own choice."""
 
 
 class Wardrobe(Protocol):

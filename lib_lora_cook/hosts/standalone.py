@@ -30,6 +30,14 @@ PILLOW_UPSCALERS = {
 }
 
 
+SCHEDULERS = {
+    "ddim": "DDIMScheduler", "pndm": "PNDMScheduler", "lms": "LMSDiscreteScheduler",
+    "euler": "EulerDiscreteScheduler", "euler_a": "EulerAncestralDiscreteScheduler",
+    "heun": "HeunDiscreteScheduler", "dpm_2": "KDPM2DiscreteScheduler",
+    "dpm_2_a": "KDPM2AncestralDiscreteScheduler", "dpmsolver": "DPMSolverMultistepScheduler",
+    "dpmsolver++": "DPMSolverMultistepScheduler", "dpmsingle": "DPMSolverSinglestepScheduler",
+}  # fmt: skip
+"""diffusers' classes by kohya's names."""
 EMBEDDING_HOOKS = ("_require_grads_hooks", "_require_grads_hook")
 """Where transformers, now and before 5, notes the hook that checkpointing leaves behind."""
 
@@ -81,11 +89,12 @@ class StandaloneHost:
         if self._asked is None:
             raise UserError("No checkpoint is loaded", "", "Choose one first.")
         generators = [torch.Generator().manual_seed(seed) for seed in request.seeds]
-        drawn = self._loaded(
-            **texts_of(request, self._loaded, self._asked[0]),
-            num_inference_steps=request.steps, guidance_scale=request.cfg_scale,
-            width=request.width or None, height=request.height or None, generator=generators,
-        )  # fmt: skip
+        with sampling_by(self._loaded, request.sampler):
+            drawn = self._loaded(
+                **texts_of(request, self._loaded, self._asked[0]),
+                num_inference_steps=request.steps, guidance_scale=request.cfg_scale,
+                width=request.width or None, height=request.height or None, generator=generators,
+            )  # fmt: skip
         return list(drawn.images)
 
     def taggers(self) -> dict[str, Path]:
@@ -116,6 +125,23 @@ class StandaloneHost:
     def interrupted(self) -> bool:
         """Whether the run was cancelled."""
         return self._cancelled()
+
+
+@contextmanager
+def sampling_by(pipeline: Any, name: str) -> Iterator[None]:
+    """The pipeline with one of kohya's samplers in place of its own; an empty name keeps that."""
+    if not name:
+        yield
+        return
+    import diffusers
+
+    before, kind = pipeline.scheduler, SCHEDULERS[name.removeprefix("k_")]
+    options = {"algorithm_type": name} if name.startswith("dpmsolver") else {}
+    pipeline.scheduler = getattr(diffusers, kind).from_config(before.config, **options)
+    try:
+        yield
+    finally:
+        pipeline.scheduler = before
 
 
 def texts_of(request: GenerateRequest, pipeline: Any, config: ModelConfig) -> dict[str, Any]:

@@ -180,10 +180,15 @@ def shrink_parts(trainer: Trainer) -> None:
             "Turn on gradient_checkpointing, or lower the resolution or network_dim.",
         )  # fmt: skip
     trainer.part = -(-trainer.part // 2)
+    free_memory(trainer)
+    trainer.warn(f"memory ran out: the batch is computed {trainer.part} pictures at a time")
+
+
+def free_memory(trainer: Trainer) -> None:
+    """Give back what an attempt that ran out of memory has left."""
     trainer.loop.optimizer.zero_grad(set_to_none=True)
     if trainer.model.device.type == "cuda":
         torch.cuda.empty_cache()
-    trainer.warn(f"memory ran out: the batch is computed {trainer.part} pictures at a time")
 
 
 @dataclass(frozen=True)

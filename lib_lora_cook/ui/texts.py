@@ -40,6 +40,7 @@ GROUPS = {
     "loss": "Noise and loss",
     "loop": "Steps and memory",
     "save": "Files",
+    "sample": "Pictures while it cooks",
     "sweep": "Sheet",
 }
 NOT_SET = "empty: not set"

@@ -1,0 +1,30 @@
+"""Pictures drawn while a run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .settings import setting
+
+SAMPLERS = (
+    "ddim", "pndm", "lms", "euler", "euler_a", "heun", "dpm_2", "dpm_2_a", "dpmsolver",
+    "dpmsolver++", "dpmsingle", "k_lms", "k_euler", "k_euler_a", "k_dpm_2", "k_dpm_2_a",
+)  # fmt: skip
+"""kohya's names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig:
+    """Pictures drawn while a run goes on, with the LoRA as it is at weight 1."""
+
+    sample_every_n_epochs: int | None = setting(
+        None, "Draw sample pictures every N epochs; before sample_every_n_steps", low=1
+    )
+    sample_every_n_steps: int | None = setting(None, "Draw sample pictures every N steps", low=1)
+    sample_at_first: bool = setting(False, "Draw sample pictures before the first step too")
+    sample_prompts: tuple[str, ...] = setting(
+        (),
+        "Prompts, one a line, or a .txt file of them; each may end in "
+        "--n what to keep out --w 512 --h 768 --d 42 (seed) --l 7.5 (scale) --s 20 (steps)",
+    )
+    sample_sampler: str = setting("ddim", "The sampler of sample pictures", choices=SAMPLERS)
