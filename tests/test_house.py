@@ -44,7 +44,7 @@ LAYERS = {
     "formats": Layer("config config_file", "toml"),
     "dataset": Layer("config", "PIL numpy imagehash"),
     "gather": Layer("config dataset", "PIL"),
-    "captioning": Layer("dataset", "onnxruntime numpy PIL"),
+    "captioning": Layer("dataset", "onnxruntime numpy PIL huggingface_hub"),
     "models": Layer("config", "torch safetensors lycoris"),
     "models.diffusers": Layer("config", "torch safetensors diffusers transformers"),
     "networks": Layer("config", "torch safetensors lycoris"),

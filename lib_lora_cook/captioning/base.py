@@ -1,22 +1,20 @@
-"""What every tagger gives, tags with their probabilities, and how its model wants pictures."""
+"""What every tagger gives, tags with their probabilities, and how a caption is chosen from them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from ..dataset.pixels import on_background
-from ..dataset.tags import spaces_for_underscores
+from ..dataset.tags import dedupe_tags, spaces_for_underscores, tag_key
 
 THRESHOLD = 0.35
 CHARACTER_THRESHOLD = 0.85
 _LEAST_CHARACTER_MCUT = 0.15  # where no character is there, the largest gap is among noise
+CATEGORIES = ("general", "character", "rating", "copyright", "artist", "meta", "quality", "model",
+              "year")  # fmt: skip
+"""Everything that a tagger's list may sort its tags into."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +24,92 @@ class Tags:
     general: dict[str, float] = field(default_factory=dict)
     character: dict[str, float] = field(default_factory=dict)
     rating: dict[str, float] = field(default_factory=dict)
+    more: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of the other categories."""
+
+    def of(self, category: str) -> dict[str, float]:
+        """The tags of one category, to be read or filled."""
+        if category in ("general", "character", "rating"):
+            found: dict[str, float] = getattr(self, category)
+            return found
+        return self.more.setdefault(category, {})
 
     def names(
-        self,
-        threshold: float = THRESHOLD,
-        character_threshold: float = CHARACTER_THRESHOLD,
-        mcut: bool = False,
+        self, threshold: float = THRESHOLD, character_threshold: float = CHARACTER_THRESHOLD
     ) -> list[str]:
-        """General and character tags above their thresholds as captions spell them, surest first.
+        """General and character tags above their thresholds as captions spell them."""
+        return chosen(self, Choice({"general": threshold, "character": character_threshold}))
 
-        mcut: the thresholds are the middles of the largest gaps instead.
-        """
-        if mcut:
-            threshold = mcut_threshold(self.general)
-            character_threshold = max(_LEAST_CHARACTER_MCUT, mcut_threshold(self.character))
-        found = {name: p for name, p in self.general.items() if p > threshold}
-        found |= {name: p for name, p in self.character.items() if p > character_threshold}
-        return [
-            spaces_for_underscores(name) for name in sorted(found, key=lambda n: (-found[n], n))
-        ]
+
+class Tagger(Protocol):
+    """Whatever can tell tags: a model on disk, several of them, or a program of the host."""
+
+    def predict(self, images: Sequence[Any]) -> list[Tags]:
+        """The tags of each picture (Pillow, any mode), in order."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of a tagger's tags make the caption.
+
+    thresholds by category, those without one are left out; mcut: those of general and character
+    tags are the middles of the largest gaps instead. expand: `name_(series)` becomes two tags.
+    """
+
+    thresholds: Mapping[str, float] = field(
+        default_factory=lambda: {"general": THRESHOLD, "character": CHARACTER_THRESHOLD}
+    )
+    mcut: bool = False
+    rating: Literal["none", "first", "last"] = "none"
+    characters_first: bool = False
+    expand: bool = False
+    leave_out: frozenset[str] = frozenset()
+    """Tags in any spelling."""
+    spaces: bool = True
+    """Captions' spelling; faces like ^_^ keep their underscores either way."""
+
+
+def chosen(tags: Tags, choice: Choice) -> list[str]:
+    """The caption's tags, the surest first; equal ones in alphabetical order."""
+    characters = list(_surest(tags, ["character"], choice)) if choice.characters_first else []
+    done = {"character"} if choice.characters_first else set()
+    rest = _surest(tags, [name for name in choice.thresholds if name not in done], choice)
+    names = [name for tag in [*characters, *rest] for name in _expanded(tag, tags, choice)]
+    if choice.rating != "none" and tags.rating:
+        surest = max(tags.rating, key=lambda name: tags.rating[name])
+        names = [surest, *names] if choice.rating == "first" else [*names, surest]
+    unwanted = {tag_key(tag) for tag in choice.leave_out}
+    names = dedupe_tags([name for name in names if tag_key(name) not in unwanted])
+    return [spaces_for_underscores(name) for name in names] if choice.spaces else names
+
+
+def _surest(tags: Tags, categories: Sequence[str], choice: Choice) -> Iterator[str]:
+    found: dict[str, float] = {}
+    for category in categories:
+        seen = tags.of(category) if category in CATEGORIES[:3] else tags.more.get(category, {})
+        least = _threshold(category, seen, choice)
+        found |= {name: p for name, p in seen.items() if p > least}
+    yield from sorted(found, key=lambda name: (-found[name], name))
+
+
+def _threshold(category: str, seen: Mapping[str, float], choice: Choice) -> float:
+    if not choice.mcut or category not in ("general", "character"):
+        return choice.thresholds[category]
+    middle = mcut_threshold(seen)
+    return max(_LEAST_CHARACTER_MCUT, middle) if category == "character" else middle
+
+
+def _expanded(name: str, tags: Tags, choice: Choice) -> Sequence[str]:
+    return expanded(name) if choice.expand and name in tags.character else (name,)
+
+
+def expanded(character: str) -> tuple[str, ...]:
+    """`name_(series)` -> name, series; of `name_(costume)_(series)` only the last is taken off."""
+    head, bracket, series = character.rpartition("(")
+    name = head.rstrip("_ ")
+    if not (bracket and name and series.endswith(")")):
+        return (character,)
+    return (name, series[:-1])
 
 
 def mcut_threshold(probabilities: Mapping[str, float]) -> float:
@@ -57,49 +122,41 @@ def mcut_threshold(probabilities: Mapping[str, float]) -> float:
     return (above + below) / 2
 
 
+def average(several: Sequence[Tags]) -> Tags:
+    """The mean of each tag's probability over those taggers that know it."""
+    sums: dict[str, dict[str, list[float]]] = {}
+    for tags in several:
+        named = {"general": tags.general, "character": tags.character, "rating": tags.rating}
+        for category, found in {**named, **tags.more}.items():
+            for name, probability in found.items():
+                sums.setdefault(category, {}).setdefault(name, []).append(probability)
+    result = Tags()
+    for category, by_name in sums.items():
+        result.of(category).update({name: sum(p) / len(p) for name, p in by_name.items()})
+    return result
+
+
 @dataclass(frozen=True)
-class TaggerSpec:
-    """How a model wants its pictures and what its outputs are; the default is the WD family."""
+class Several:
+    """Taggers asked together; their probabilities are averaged."""
 
-    layout: Literal["NHWC", "NCHW"] = "NHWC"
-    channels: Literal["BGR", "RGB"] = "BGR"
-    scale: float = 1.0  # of the values 0..255, before mean and std
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    padding: str | None = "white"  # to a square of this colour; None: stretched
-    resize: Literal["bicubic", "area", "lanczos"] = "bicubic"
-    activation: Literal["none", "sigmoid"] = "none"  # what is still to be done to the outputs
-    model_file: str = "model.onnx"
-    label_file: str = "selected_tags.csv"
+    taggers: Sequence[Tagger]
 
+    def ready(self, image: Any) -> tuple[Any, ...]:
+        """What `predict` takes for a picture: what each of them takes."""
+        return tuple(ready(tagger, image) for tagger in self.taggers)
 
-_FILTERS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "area": Image.Resampling.BOX,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+    def predict(self, images: Sequence[Any]) -> list[Tags]:
+        """The averages for pictures, or for what `ready` made of them."""
+        each = [it if isinstance(it, tuple) else self.ready(it) for it in images]
+        seen = [
+            tagger.predict([parts[place] for parts in each])
+            for place, tagger in enumerate(self.taggers)
+        ]
+        return [average(found) for found in zip(*seen, strict=True)]
 
 
-def prepare(image: Image.Image, spec: TaggerSpec, size: tuple[int, int]) -> NDArray[np.float32]:
-    """One picture as the model wants it: float32, size (width, height), without the batch axis.
-
-    For the WD family as in its author's own demo: on white, padded to a centred white square,
-    Pillow's bicubic, BGR 0..255, HWC.
-    """
-    image = on_background(image)
-    if spec.padding is not None:
-        image = _padded(image, spec.padding)
-    if image.size != size:
-        image = image.resize(size, _FILTERS[spec.resize])
-    values = np.asarray(image, dtype=np.float32) * np.float32(spec.scale)
-    values = values[:, :, ::-1] if spec.channels == "BGR" else values
-    mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-    values = (values - mean) / std
-    return np.ascontiguousarray(values.transpose(2, 0, 1) if spec.layout == "NCHW" else values)
-
-
-def _padded(image: Image.Image, colour: str) -> Image.Image:
-    side = max(image.size)
-    square = Image.new("RGB", (side, side), colour)
-    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return square
+def ready(tagger: Tagger, image: Any) -> Any:
+    """A picture as a tagger's `predict` takes it soonest; made in any thread, beside inference."""
+    make = getattr(tagger, "ready", None)
+    return image if make is None else make(image)

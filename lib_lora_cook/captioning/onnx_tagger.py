@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
-from .base import TaggerSpec, Tags, prepare
+from .base import Tags
+from .labels import read_labels
+from .spec import TaggerSpec, prepare, spec_of
 
 _BATCH = 8
-_CATEGORIES = {9: "rating", 0: "general", 4: "character"}
-_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")  # the first that is there
+_PROVIDERS = (
+    "CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider",
+    "CPUExecutionProvider",
+)  # fmt: skip
+"""Those that are there are tried in this order."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class OnnxTagger:
     """A loaded model; labels are (category, name) in the order of its outputs."""
 
@@ -31,48 +36,72 @@ class OnnxTagger:
     labels: list[tuple[str, str]]
     size: tuple[int, int]
     batch: int
+    output: str
 
-    def predict(self, images: Sequence[Image.Image]) -> list[Tags]:
-        """The tags of each picture (any mode), in order."""
+    def ready(self, image: Image.Image) -> NDArray[np.float32]:
+        """A picture (any mode) as the model wants it."""
+        return prepare(image, self.spec, self.size)
+
+    def predict(self, images: Sequence[Any]) -> list[Tags]:
+        """The tags of each picture, or of each that was made `ready`, in order."""
         return [
             self._tags(row)
             for first in range(0, len(images), self.batch)
             for row in self._run(images[first : first + self.batch])
         ]
 
-    def _run(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        pixels = np.stack([prepare(image, self.spec, self.size) for image in images])
+    def _run(self, images: Sequence[Any]) -> NDArray[np.float32]:
+        arrays = [self.ready(it) if isinstance(it, Image.Image) else it for it in images]
+        short = self.batch - len(arrays) if self._fixed else 0  # a model of one size of batch
+        pixels = np.stack(arrays + arrays[-1:] * short)
         name = self.session.get_inputs()[0].name
-        outputs: NDArray[np.float32] = self.session.run(None, {name: pixels})[0]
+        outputs: NDArray[np.float32] = self.session.run([self.output], {name: pixels})[0]
+        outputs = outputs[: len(arrays)]
         if self.spec.activation == "sigmoid":
             outputs = np.exp(-np.logaddexp(np.float32(0), -outputs))
         return outputs
 
+    @cached_property
+    def _fixed(self) -> bool:
+        return isinstance(self.session.get_inputs()[0].shape[0], int)
+
+    @cached_property
+    def _categories(self) -> list[tuple[str, list[str], NDArray[np.int64]]]:
+        """Category, names and places, so that a picture's ten thousand are told apart at once."""
+        found: dict[str, list[int]] = {}
+        for place, (category, _) in enumerate(self.labels):
+            found.setdefault(category, []).append(place)
+        return [
+            (category, [self.labels[place][1] for place in places], np.asarray(places))
+            for category, places in found.items()
+            if category
+        ]
+
     def _tags(self, row: NDArray[np.float32]) -> Tags:
         tags = Tags()
-        for (category, name), probability in zip(self.labels, row.tolist(), strict=True):
-            if category:
-                getattr(tags, category)[name] = probability
+        for category, names, places in self._categories:
+            tags.of(category).update(zip(names, row[places].tolist(), strict=True))
         return tags
 
 
 def load(path: Path, spec: TaggerSpec | None = None) -> OnnxTagger:
-    """The tagger in a folder; UserError if it is not there, incomplete, or no tagger."""
-    folder, spec = Path(path), spec or TaggerSpec()
+    """The tagger in a folder, its spec found out; UserError if not there, incomplete, no tagger."""
+    folder = Path(path)
+    spec = spec or spec_of(folder)
     for file in (folder / spec.model_file, folder / spec.label_file):
         if not file.is_file():
             missing = f"No {file.name} in this tagger" if folder.is_dir() else "No such tagger"
-            raise UserError(missing, folder, nearby(folder, spec))
+            raise UserError(missing, folder, nearby(folder))
     labels = read_labels(folder / spec.label_file)
     session = _session(folder / spec.model_file)
-    size, batch = _shape(session, spec, len(labels), folder)
-    return OnnxTagger(session, spec, labels, size, batch)
+    size, batch = _shape(session, spec, folder)
+    return OnnxTagger(session, spec, labels, size, batch, _output(session, spec, labels, folder))
 
 
-def nearby(folder: Path, spec: TaggerSpec) -> str:
+def nearby(folder: Path) -> str:
     """ "There are: a, b.": the taggers beside or inside a folder, for messages."""
     around = [*_folders(folder), *_folders(folder.parent)]
-    names = [path.name for path in around if (path / spec.model_file).is_file()]
+    names = [path.name for path in around if (path / spec_of(path).model_file).is_file()]
     return f"There are: {', '.join(names)}." if names else "There is none nearby."
 
 
@@ -83,22 +112,14 @@ def _folders(folder: Path) -> Iterator[Path]:
         return
 
 
-def read_labels(file: Path) -> list[tuple[str, str]]:
-    """(category, name) for each line of a selected_tags.csv; category "" for those not used."""
-    try:
-        with open(file, encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        return [(_CATEGORIES.get(int(row["category"]), ""), row["name"]) for row in rows]
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError("This is no list of tags", file, "It needs: name, category.") from error
-
-
 def _session(file: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3  # errors only
     there = onnxruntime.get_available_providers()
     providers = [name for name in _PROVIDERS if name in there]
+    if "CUDAExecutionProvider" in there and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries may lie in torch's folder only
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base class
@@ -113,12 +134,9 @@ def _threads() -> int:
     return os.cpu_count() or 1
 
 
-def _shape(
-    session: Any, spec: TaggerSpec, labels: int, folder: Path
-) -> tuple[tuple[int, int], int]:
+def _shape(session: Any, spec: TaggerSpec, folder: Path) -> tuple[tuple[int, int], int]:
     """(width, height) and batch size of the model's input, which must fit the spec."""
     shape = session.get_inputs()[0].shape
-    count = (session.get_outputs()[0].shape or [None])[-1]
     sides = shape[1:3] if spec.layout == "NHWC" else shape[2:4]
     colours = shape[-1] if spec.layout == "NHWC" else shape[1:2]
     if (
@@ -127,7 +145,20 @@ def _shape(
         or colours not in (3, [3])
     ):
         raise UserError(f"This model does not take {spec.layout} pictures but {shape}", folder)
-    if isinstance(count, int) and count != labels:
-        raise UserError(f"This model has {count} outputs, its list {labels} tags", folder)
     batch = shape[0] if isinstance(shape[0], int) else _BATCH
     return (sides[1], sides[0]), batch
+
+
+def _output(session: Any, spec: TaggerSpec, labels: Sequence[object], folder: Path) -> str:
+    """The name of the output that is meant; it must have as many values as there are labels."""
+    outputs = {one.name: one.shape for one in session.get_outputs()}
+    if isinstance(spec.output, int):
+        name = list(outputs)[min(spec.output, len(outputs) - 1)]
+    elif spec.output in outputs:
+        name = spec.output
+    else:
+        raise UserError(f"This model has no output {spec.output}", folder, f"Has {list(outputs)}.")
+    count = (outputs[name] or [None])[-1]
+    if isinstance(count, int) and count != len(labels):
+        raise UserError(f"This model has {count} outputs, its list {len(labels)} tags", folder)
+    return name

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from ..dataset import changes as plans
-from ..dataset.changes import Change
-from ..dataset.images import Failure, ImageFile, open_image, scan_captions
+from ..dataset.captions import split_tags
 from ..errors import UserError
-from ..jobs import ConsoleJob, null_job
+from ..jobs import ConsoleJob
 from .base import Verbs, make_host
 from .changing import (
     add_changing,
+    add_extension,
     add_folder,
-    make,
+    named,
     recover,
+    shown,
     tell_changes,
 )
 
-_BATCH = 8
-_DECODERS = 2
+if TYPE_CHECKING:
+    from ..captioning.base import Choice, Tagger
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -34,44 +32,106 @@ def add_verbs(verbs: Verbs) -> None:
         "lora-cook tag datasets/kafka --tagger wd-swinv2-tagger-v3 --when append",
     )  # fmt: skip
     add_folder(parser)
+    add_extension(parser)
     parser.add_argument(
-        "--tagger", required=True, metavar="NAME|FOLDER", help="with model.onnx and its tags"
-    )
-    parser.add_argument("--threshold", type=float, default=0.35, help="of general tags (0.35)")
+        "--tagger", required=True, action="append", metavar="NAME|FOLDER",
+        help="one at hand, one that can be fetched, or a folder; several are averaged",
+    )  # fmt: skip
     parser.add_argument(
         "--when", choices=("empty", "overwrite", "append", "prepend"), default="empty",
         help="where there is no caption, or over, behind or before the one there is",
     )  # fmt: skip
+    add_choice(parser)
     parser.set_defaults(tell=tell_tagged)
+
+
+def add_choice(parser: Any) -> None:
+    """Which of the tags are taken."""
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="of general tags (the tagger's own, 0.35)"
+    )
+    parser.add_argument(
+        "--character-threshold", type=float, metavar="P", help="of characters (its own, 0.85)"
+    )
+    parser.add_argument(
+        "--threshold-of", action="append", default=[], metavar="CATEGORY=P",
+        help="take tags of a further category too, as copyright=0.5 or artist=0.5",
+    )  # fmt: skip
+    parser.add_argument("--mcut", action="store_true", help="thresholds from the largest gaps")
+    parser.add_argument(
+        "--rating", choices=("none", "first", "last"), default="none", help="where its tag goes"
+    )
+    parser.add_argument("--no-characters", action="store_true", help="no characters' names")
+    parser.add_argument("--characters-first", action="store_true", help="before the other tags")
+    parser.add_argument("--expand", action="store_true", help="name_(series) as name, series")
+    parser.add_argument(
+        "--leave-out", action="append", default=[], metavar="TAGS", help="tags not to take"
+    )
+    parser.add_argument("--underscores", action="store_true", help="long_hair, not long hair")
 
 
 def tag(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Tag the pictures; when cancelled, what is tagged already is kept."""
-    if not 0 <= options.threshold <= 1:
-        raise UserError("A threshold goes from 0 to 1", f"--threshold {options.threshold:g}")
-    failed: list[Failure] = []
+    from ..captioning.tagging import Tagging, tag_dataset
+
+    asked = thresholds(options)
     recover(options.folder, job)
-    images = scan_captions(options.folder, failed)
-    tagger = load_tagger(options.tagger, job)
-    todo = [image for image in images if options.when != "empty" or not image.caption]
-    found: dict[Path, list[str]] = {}
-    for batch in opened_ahead(todo, failed):
-        if job.cancelled:
-            break
-        seen = tagger.predict([picture for _, picture in batch])
-        for (image, _), tags in zip(batch, seen, strict=True):
-            found[image.path] = tags.names(options.threshold)
-        job.report(len(found), len(todo), "tagging")
-    changes = plans.plan_tags(todo, found, options.when)
-    made = make(options.folder, changes, failed, options, null_job if job.cancelled else job)
-    job.check()
-    return {"tagged": tagged(found, changes, made), "skipped": len(images) - len(todo), **made}
+    tagger = find(options.tagger, job)
+    wanted = Tagging(
+        choice_of(options, tagger, asked), options.when, options.caption_extension, options.dry_run
+    )
+    result = tag_dataset(options.folder, tagger, wanted, job)
+    made = {
+        "tagged": result.tagged, "skipped": result.skipped,
+        "changes": [shown(change) for change in result.changes],
+        "failed": named(result.failed, job),
+    }  # fmt: skip
+    return {**made, "dry_run": True} if options.dry_run else made
 
 
-def tagged(found: dict[Path, list[str]], changes: Sequence[Change], made: dict[str, Any]) -> int:
-    """How many pictures have their tags now."""
-    failures = {failure["path"] for failure in made["failed"]}
-    return len(found) - sum(str(change.path) in failures for change in changes)
+def thresholds(options: argparse.Namespace) -> dict[str, float]:
+    """Those that were asked for, by category; UserError where one makes no sense."""
+    from ..captioning.base import CATEGORIES
+
+    asked = {"general": options.threshold, "character": options.character_threshold}
+    found = {category: value for category, value in asked.items() if value is not None}
+    for text in options.threshold_of:
+        category, _, value = text.partition("=")
+        try:
+            found[category] = float(value)
+        except ValueError:
+            raise UserError("This is no threshold", text, "Write copyright=0.5.") from None
+    for category, value in found.items():
+        if category not in CATEGORIES:
+            known = f"There are: {', '.join(CATEGORIES)}."
+            raise UserError("No such category of tags", category, known)
+        if not 0 <= value <= 1:
+            raise UserError("A threshold goes from 0 to 1", f"{category} {value:g}")
+    return found
+
+
+def choice_of(options: argparse.Namespace, tagger: Tagger, asked: dict[str, float]) -> Choice:
+    """What the options say, and for the rest what the tagger's maker does."""
+    from ..captioning.find import default_choice
+
+    choice = default_choice(tagger)
+    levels = {**choice.thresholds, **asked}
+    if options.no_characters:
+        levels.pop("character", None)
+    return replace(
+        choice, thresholds=levels, mcut=options.mcut, rating=options.rating,
+        characters_first=options.characters_first and "character" in levels,
+        expand=options.expand, spaces=not options.underscores,
+        leave_out=frozenset(split_tags(",".join(options.leave_out))),
+    )  # fmt: skip
+
+
+def find(names: Iterable[str], job: ConsoleJob) -> Tagger:
+    """The taggers of the command line."""
+    from ..captioning.find import find_tagger
+
+    host = make_host(job)
+    return find_tagger(list(names), host.taggers(), host.tagger_dir, job)
 
 
 def tell_tagged(result: dict[str, Any]) -> str:
@@ -80,37 +140,3 @@ def tell_tagged(result: dict[str, Any]) -> str:
         f"{tell_changes(result)}\n{result['tagged']} pictures tagged, {result['skipped']} left "
         "alone because they have captions."
     )
-
-
-def load_tagger(name: str, job: ConsoleJob) -> Any:
-    """The tagger in a folder, or of this name among the host's."""
-    from ..captioning import onnx_tagger
-
-    if Path(name).is_dir() or Path(name).name != name:
-        return onnx_tagger.load(Path(name))
-    host = make_host(job)
-    return onnx_tagger.load(host.taggers().get(name, host.tagger_dir / name))
-
-
-def opened_ahead(
-    images: Sequence[ImageFile], failed: list[Failure]
-) -> Iterator[list[tuple[ImageFile, Any]]]:
-    """The pictures in batches, the next ones decoded meanwhile; broken ones are named."""
-    waiting: deque[tuple[ImageFile, Future[Any]]] = deque()
-    rest = iter(images)
-    with ThreadPoolExecutor(_DECODERS) as pool:
-        while True:
-            for image in rest:
-                waiting.append((image, pool.submit(open_image, image.path)))
-                if len(waiting) >= 2 * _BATCH:
-                    break
-            if not waiting:
-                return
-            batch = []
-            for _ in range(min(_BATCH, len(waiting))):
-                image, picture = waiting.popleft()
-                try:
-                    batch.append((image, picture.result()))
-                except UserError as error:
-                    failed.append((image.path, error.what))
-            yield batch

@@ -178,7 +178,9 @@ class Stager:
     def _keep(self, name: str) -> str:
         """A name in the trash that no original of this operation has."""
         kept, number = name, 1
-        while kept.casefold() in self._kept or os.path.lexists(self.place.trash / kept):
+        while kept.casefold() in self._kept or os.path.lexists(
+            os.path.join(self.place.trash, kept)
+        ):
             number += 1
             kept = f"{name}~{number}"
         self._kept.add(kept.casefold())

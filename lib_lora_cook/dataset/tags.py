@@ -23,6 +23,7 @@ _FACES = "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o
 KAOMOJI = frozenset(_FACES.split())
 
 
+@lru_cache(maxsize=1 << 17)
 def spaces_for_underscores(tag: str) -> str:
     """The tag as captions spell it: `long_hair` -> `long hair`, but `^_^` stays."""
     return tag if tag in KAOMOJI else tag.replace("_", " ")

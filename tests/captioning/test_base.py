@@ -1,63 +1,108 @@
-"""What a tagger's pictures and tags are, whatever the model."""
+"""What a tagger sees, and which of it makes a caption."""
 
-import numpy as np
+from typing import Any
+
 import pytest
-from PIL import Image
 
-from lib_lora_cook.captioning.base import TaggerSpec, Tags, mcut_threshold, prepare
+from lib_lora_cook.captioning.base import (
+    Choice,
+    Several,
+    Tags,
+    average,
+    chosen,
+    expanded,
+    mcut_threshold,
+    ready,
+)
 
-WD = TaggerSpec()
+SEEN = Tags(
+    general={"long_hair": 0.5, "^_^": 0.9, "smile": 0.35},
+    character={"kafka_(star_rail)": 0.95, "other": 0.8},
+    rating={"general": 0.3, "sensitive": 0.6},
+    more={"copyright": {"star_rail": 0.7}},
+)
 
 
 def test_names_are_above_their_thresholds_surest_first_and_spelt_as_in_captions() -> None:
-    tags = Tags(
-        general={"long_hair": 0.5, "^_^": 0.9, "smile": 0.35},
-        character={"kafka_(series)": 0.95, "other": 0.8},
-        rating={"general": 0.99},
-    )
-    assert tags.names() == ["kafka (series)", "^_^", "long hair"]
-    assert tags.names(threshold=0.3, character_threshold=0.7) == [
-        "kafka (series)", "^_^", "other", "long hair", "smile",
+    assert SEEN.names() == ["kafka (star rail)", "^_^", "long hair"]
+    assert SEEN.names(threshold=0.3, character_threshold=0.7) == [
+        "kafka (star rail)", "^_^", "other", "long hair", "smile",
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (Choice({"general": 0.35}), ["^_^", "long hair"]),
+        (Choice({"general": 0.6, "copyright": 0.5}), ["^_^", "star rail"]),
+        (Choice(rating="first"), ["sensitive", "kafka (star rail)", "^_^", "long hair"]),
+        (Choice(rating="last"), ["kafka (star rail)", "^_^", "long hair", "sensitive"]),
+        (Choice(expand=True), ["kafka", "star rail", "^_^", "long hair"]),
+        (Choice({"general": 0.2, "character": 0.1}, characters_first=True),
+         ["kafka (star rail)", "other", "^_^", "long hair", "smile"]),
+        (Choice(leave_out=frozenset({"Long Hair", "^_^"})), ["kafka (star rail)"]),
+        (Choice(expand=True, leave_out=frozenset({"star rail"})), ["kafka", "^_^", "long hair"]),
+        (Choice(spaces=False), ["kafka_(star_rail)", "^_^", "long_hair"]),
+        (Choice({"general": 0.35, "character": 0.85, "copyright": 0.5}, expand=True),
+         ["kafka", "star rail", "^_^", "long hair"]),
+    ],
+)  # fmt: skip
+def test_a_choice_says_what_is_taken_and_where_it_goes(choice: Choice, names: list[str]) -> None:
+    assert chosen(SEEN, choice) == names
+
+
+@pytest.mark.parametrize(
+    ("character", "tags"),
+    [
+        ("kafka", ("kafka",)),
+        ("kafka_(star_rail)", ("kafka", "star_rail")),
+        ("kafka_(casual)_(star_rail)", ("kafka_(casual)", "star_rail")),
+        ("(o)_(o)", ("(o)", "o")),
+        ("(series)", ("(series)",)),
+        ("a_(b)c", ("a_(b)c",)),
+    ],
+)
+def test_a_character_is_told_from_its_series(character: str, tags: tuple[str, ...]) -> None:
+    assert expanded(character) == tags
+
+
 def test_mcut_takes_the_largest_gap() -> None:
+    def names(tags: Tags) -> list[str]:
+        return chosen(tags, Choice(mcut=True))
+
     assert mcut_threshold({"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1}) == pytest.approx(0.5)
-    assert Tags(general={"a": 0.9, "b": 0.8, "c": 0.2}).names(mcut=True) == ["a", "b"]
-    assert Tags(character={"a": 0.1, "b": 0.01}).names(mcut=True) == []
-    assert Tags().names(mcut=True) == []
+    assert names(Tags(general={"a": 0.9, "b": 0.8, "c": 0.2})) == ["a", "b"]
+    assert names(Tags(character={"a": 0.1, "b": 0.01})) == []
+    assert names(Tags()) == []
 
 
-def test_wd_pictures_are_padded_white_bgr_0_to_255() -> None:
-    values = prepare(Image.new("RGB", (4, 2), (10, 20, 30)), WD, (4, 4))
-    assert values.dtype == np.float32 and values.shape == (4, 4, 3)
-    assert values[0].tolist() == [[255, 255, 255]] * 4
-    assert values[1].tolist() == values[2].tolist() == [[30, 20, 10]] * 4
+class Fixed:
+    """A tagger that says the same of every picture."""
+
+    def __init__(self, tags: Tags) -> None:
+        self.tags = tags
+
+    def ready(self, image: Any) -> str:
+        return f"ready {image}"
+
+    def predict(self, images: Any) -> list[Tags]:
+        assert all(image == "ready x" for image in images)
+        return [self.tags] * len(images)
 
 
-def test_transparency_is_composited_on_white() -> None:
-    values = prepare(Image.new("RGBA", (2, 2), (0, 0, 0, 0)), WD, (2, 2))
-    assert values.min() == 255
-    half = prepare(Image.new("RGBA", (2, 2), (0, 0, 0, 128)), WD, (2, 2))
-    assert abs(half.mean() - 127) <= 1
+class Plain(Fixed):
+    ready = None  # type: ignore[assignment]
+
+    def predict(self, images: Any) -> list[Tags]:
+        return [self.tags] * len(images)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
-def test_every_mode_is_taken(mode: str) -> None:
-    assert prepare(Image.new(mode, (3, 5)), WD, (8, 8)).shape == (8, 8, 3)
-
-
-def test_pictures_are_resized_as_the_reference_does() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
-    image = Image.fromarray(noise)
-    expected = np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC), np.float32)[:, :, ::-1]
-    assert (prepare(image, WD, (32, 32)) == expected).all()
-
-
-def test_other_models_get_their_layout_order_and_scale() -> None:
-    spec = TaggerSpec(
-        layout="NCHW", channels="RGB", scale=1 / 127.5, mean=(1, 1, 1), padding=None, resize="area"
-    )
-    values = prepare(Image.new("RGB", (8, 4), (255, 0, 255)), spec, (2, 2))
-    assert values.shape == (3, 2, 2)
-    assert values[:, 0, 0].tolist() == pytest.approx([1, -1, 1])
+def test_several_are_averaged_over_those_that_know_a_tag() -> None:
+    one = Tags(general={"a": 0.9, "b": 0.2}, rating={"safe": 1.0})
+    other = Tags(general={"a": 0.5, "c": 0.6}, more={"artist": {"x": 0.5}})
+    mean = average([one, other])
+    assert mean.general == pytest.approx({"a": 0.7, "b": 0.2, "c": 0.6})
+    assert mean.rating == {"safe": 1.0} and mean.more == {"artist": {"x": 0.5}}
+    both = Several([Fixed(one), Plain(other)])
+    assert both.predict([ready(both, "x"), "x"]) == [mean, mean]
+    assert both.predict([]) == []

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lib_lora_cook.captioning import onnx_tagger
-from lib_lora_cook.captioning.base import TaggerSpec
+from lib_lora_cook.captioning.spec import TaggerSpec
 from lib_lora_cook.errors import UserError
 
 onnx = pytest.importorskip("onnx")

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from lib_lora_cook.cli import main
-from lib_lora_cook.commands import tag
 from lib_lora_cook.dataset import journal
 from tests.captioning.test_onnx_tagger import write_tagger
 from tests.commands.test_pictures import Capture, refused, said
@@ -137,15 +136,31 @@ def test_a_tagger_is_found_by_its_name_and_a_misspelt_one_told(
     monkeypatch.setenv("LORA_COOK_HOME", str(tmp_path / "home"))
     write_tagger(tmp_path / "home" / "taggers" / "means")
     before = snapshot(folder)
-    assert "There are: means." in refused(capsys, "tag", folder, "--tagger", "maens")
+    assert "Did you mean means?" in refused(capsys, "tag", folder, "--tagger", "maens")
     assert "No such tagger" in refused(capsys, "tag", folder, "--tagger", tmp_path / "x")
     assert "0 to 1" in refused(capsys, "tag", folder, "--tagger", "means", "--threshold", 35)
     assert snapshot(folder) == before
     assert said(capsys, "tag", folder, "--tagger", "means")["tagged"] == 1
 
 
-def test_pictures_come_back_in_order_from_the_decoders(folder: Path) -> None:
-    images = tag.scan_captions(folder) * 12
-    batches = list(tag.opened_ahead(images, []))
-    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 4]
-    assert [image for batch in batches for image, _ in batch] == images
+def test_the_command_line_chooses_among_the_tags(
+    folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    labels = "tag_id,name,category\n1,safe,9\n2,green_(series),4\n3,ruby,3\n"  # blue, green, red
+    tagger = write_tagger(tmp_path / "taggers" / "means", labels=labels)
+    save(folder / "a.png", Image.new("RGB", (8, 8), "yellow"))
+
+    def tagged(*words: object) -> str:
+        command = ["tag", folder, "--tagger", tagger, "--when", "overwrite", "--dry-run", *words]
+        return str(said(capsys, *command)["changes"][0]["after"])
+
+    assert tagged() == "green (series)"
+    assert tagged("--underscores") == "green_(series)"
+    assert tagged("--threshold-of", "copyright=0.5") == "green (series), ruby"
+    assert tagged("--expand", "--rating", "first") == "safe, green, series"
+    assert tagged("--expand", "--leave-out", "series, x") == "green"
+    assert tagged("--no-characters", "--rating", "last") == "safe"
+    assert tagged("--tagger", tagger) == "green (series)"
+    for words, wrong in (("copyright", "no threshold"), ("hats=0.5", "No such category")):
+        command = ["tag", folder, "--tagger", tagger, "--threshold-of", words]
+        assert wrong in refused(capsys, *command)
