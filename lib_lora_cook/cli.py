@@ -23,6 +23,8 @@ from .commands import (
     gather,
     pictures,
     plan,
+    recipe,
+    runs,
     sweep,
     tag,
     train,
@@ -32,7 +34,21 @@ from .errors import UserError
 from .jobs import Cancelled, ConsoleJob
 
 CANCELLED = 130
-VERBS = (demo, train, sweep, plan, gather, doctor, pictures, tag, captions, undo, formats)
+VERBS = (
+    demo,
+    train,
+    sweep,
+    plan,
+    recipe,
+    runs,
+    gather,
+    doctor,
+    pictures,
+    tag,
+    captions,
+    undo,
+    formats,
+)
 """In the order of `--help`."""
 Verb = Callable[[argparse.Namespace, ConsoleJob], dict[str, Any]]
 

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import toml
 
-from .config import GROUPS, SubsetConfig, TrainingConfig, out_of_bounds, settings_of
+from .config import GROUPS, SaveConfig, SubsetConfig, TrainingConfig, out_of_bounds, settings_of
 from .config.spellings import SPELT, respelt
 from .errors import UserError
 
@@ -83,6 +83,7 @@ def config_of(table: dict[str, Any], folder: Path) -> tuple[TrainingConfig, list
     if not isinstance(subsets, list) or not all(isinstance(it, dict) for it in subsets):
         return TrainingConfig(), [*problems, "subsets must be tables: [[subsets]]"]
     shared = {key: table.pop(key) for key in list(table) if key in SUBSET_KEYS}
+    table.setdefault("output_dir", SaveConfig().output_dir)  # beside the run file, too
     values: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for key, value in table.items():
         if key not in GROUP_OF:

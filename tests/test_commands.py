@@ -228,7 +228,8 @@ def test_plan_of_a_folder_proposes_the_guide_s_numbers(tmp_path: Path, call: Cal
     assert code == 0
     assert told == {
         "subsets": [{"image_dir": str(tmp_path / "kafka"), "images": 20, "num_repeats": 10}],
-        "total": 200, "epochs": 10, "steps": 1000,
+        "total": 200, "epochs": 10, "steps": 1000, "leave_out": [],
+        "sum": "20 images × 10 repeats × 10 epochs ÷ 2 batch = 1000 steps",
     }  # fmt: skip
 
 

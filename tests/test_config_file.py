@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,10 @@ def test_the_defaults_written_out_are_the_same_when_read() -> None:
     table = toml.loads(run_text(TrainingConfig()))
     written = {key: table.pop(key) for key in ("pretrained_model_name_or_path", "output_dir")}
     config, problems = config_of(table, Path("/"))
-    assert toml.loads(run_text(config)) == table | written
-    assert run_text(config) == run_text(TrainingConfig())
+    assert toml.loads(run_text(config)) == table | written | {"output_dir": str(Path("/loras"))}
+    beside = replace(config, save=replace(config.save, output_dir="loras"))
+    assert config.save.output_dir == str(Path("/loras")), "a path like every other"
+    assert run_text(beside) == run_text(TrainingConfig())
     assert problems == []
     assert config.network == TrainingConfig().network
     assert config.bucket == TrainingConfig().bucket

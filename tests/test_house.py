@@ -32,8 +32,8 @@ class Layer:
 
 
 ABOVE = (
-    "config config_file formats dataset gather captioning models networks training hosts.base "
-    "cook compare"
+    "config config_file formats recipes dataset gather captioning models networks training "
+    "hosts.base cook runs compare"
 )
 """What the page, the routes, the shell and the demo stand below."""
 LAYERS = {
@@ -41,6 +41,7 @@ LAYERS = {
     "jobs": Layer(),
     "config": Layer(),
     "config_file": Layer("config", "toml"),
+    "recipes": Layer("config_file"),
     "formats": Layer("config config_file", "toml"),
     "dataset": Layer("config", "PIL numpy imagehash"),
     "gather": Layer("config dataset", "PIL"),
@@ -63,6 +64,7 @@ LAYERS = {
         "hosts.base config captioning models networks",
         "torch diffusers transformers safetensors PIL numpy spandrel",
     ),
+    "runs": Layer("config config_file", "toml"),
     "cook": Layer("config config_file dataset models networks training hosts.base", "torch PIL"),
     "compare": Layer("config captioning hosts.base", "PIL"),
     "demo": Layer(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import config_file
 from ..config import TrainingConfig
+from ..dataset.images import ImageFile, is_picture_name, scan_subset
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, add_verb
+
+if TYPE_CHECKING:
+    from ..training.plan import Rule
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -35,22 +39,42 @@ def plan(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
 
 def plan_folder(folder: Path, batch: int) -> dict[str, Any]:
     """The guide's proposal for one folder, or for its subfolders if it holds no picture itself."""
-    from ..dataset.images import is_picture_name, scan_subset
-    from ..training.plan import propose
+    return plan_of(counted_folders(folder), batch)
 
+
+def counted_folders(folder: Path) -> dict[Path, list[ImageFile]]:
+    """The pictures of a folder, or those of each subfolder if it holds none itself."""
     holds = any(is_picture_name(path.name) for path in folder.iterdir() if path.is_file())
     subfolders = [it for it in sorted(folder.iterdir()) if it.is_dir() and it.name[0] != "."]
     folders = [folder] if holds or not subfolders else subfolders
-    counts = [len(scan_subset(path, [])) for path in folders]
-    proposed = propose(counts, batch)
+    return {path: scan_subset(path, []) for path in folders}
+
+
+def plan_of(
+    folders: dict[Path, list[ImageFile]], batch: int, rule: Rule | None = None
+) -> dict[str, Any]:
+    """Repeats, epochs, steps and the sum; what a folder just over a row might leave out."""
+    from ..training.plan import GUIDES, propose, sum_text
+
+    counts = [len(images) for images in folders.values()]
+    proposed = propose(counts, batch, rule or GUIDES)
     subsets = [
-        {"image_dir": str(path), "images": count, "num_repeats": repeats}
-        for path, count, repeats in zip(folders, counts, proposed.num_repeats, strict=True)
-    ]
+        {"image_dir": str(path), "images": len(images), "num_repeats": repeats}
+        for (path, images), repeats in zip(folders.items(), proposed.num_repeats, strict=True)
+    ]  # fmt: skip
     return {
         "subsets": subsets, "total": proposed.total, "epochs": proposed.epochs,
-        "steps": proposed.steps,
+        "steps": proposed.steps, "sum": sum_text(proposed, counts, batch),
+        "leave_out": [name for images in folders.values() for name in smallest(images)],
     }  # fmt: skip
+
+
+def smallest(images: list[ImageFile]) -> list[str]:
+    """The pictures with the fewest pixels, as many as the folder might leave out."""
+    from ..training.plan import to_leave_out
+
+    by_size = sorted(images, key=lambda image: (image.width * image.height, str(image.path)))
+    return [str(image.path) for image in by_size[: to_leave_out(len(images))]]
 
 
 def plan_run(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:

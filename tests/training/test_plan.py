@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 
 from lib_lora_cook.config import LoopConfig
 from lib_lora_cook.training.plan import (
+    PRODIGY,
+    SDXL,
     Plan,
     batches_per_epoch,
     images_in_epoch,
     propose,
     steps_of,
+    sum_text,
+    to_leave_out,
 )
 
 unhurried = settings(deadline=None)
@@ -81,3 +85,31 @@ def test_subsets_are_evened_out_to_a_quarter(images: list[int], batch: int) -> N
     assert plan.total == sum(seen) and plan.epochs >= 1
     largest = seen[images.index(max(images))]
     assert all(abs(count / largest - 1) <= 0.25 for count in seen)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+@pytest.mark.parametrize("images", [5, 20, 33, 90])
+def test_prodigy_has_about_100_steps_an_epoch(images: int, batch: int) -> None:
+    plan = propose([images], batch, PRODIGY)
+    assert plan.epochs * plan.total / batch == pytest.approx(2000, rel=0.1)
+    assert plan.steps / plan.epochs == pytest.approx(100, rel=0.3)
+
+
+def test_sdxl_sees_about_a_hundred_pictures_an_epoch() -> None:
+    assert propose([50], 4, SDXL) == Plan((2,), 100, 10, 250)
+    assert propose([300], 4, SDXL).num_repeats == (1,)
+
+
+def test_the_sum_reads_as_the_guide_writes_it() -> None:
+    sentence = sum_text(propose([100], 2), [100], 2)
+    assert sentence == "100 images × 3 repeats × 10 epochs ÷ 2 batch = 1500 steps"
+    several = sum_text(propose([20, 33], 2), [20, 33], 2)
+    assert several.startswith("(20 × ")
+    assert sum_text(propose([], 2), [], 2) == "no pictures"
+
+
+@pytest.mark.parametrize(
+    ("images", "over"), [(0, 0), (5, 0), (20, 0), (21, 1), (23, 3), (24, 0), (103, 3), (460, 60)]
+)
+def test_a_folder_just_over_a_row_may_leave_some_out(images: int, over: int) -> None:
+    assert to_leave_out(images) == over

@@ -1,0 +1,1 @@
+"""Settings that are known to work, a reason beside each: files that are put together."""
