@@ -6,14 +6,18 @@ import argparse
 import getpass
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..config import CATEGORIES, RATINGS, GatherConfig
+from ..config import CATEGORIES, RATINGS, GatherConfig, ImportConfig
+from ..dataset.images import Failure
 from ..errors import UserError
 from ..hosts.base import default_home
 from ..jobs import ConsoleJob
 from .base import Verbs, add_verb
-from .changing import add_dry_run, listed, shown
+from .changing import add_dry_run, listed, make, recover, shown, tell_changes
+
+if TYPE_CHECKING:
+    from ..gather.gather import Gathered
 
 _DEFAULT = GatherConfig()
 
@@ -34,6 +38,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     add_dry_run(parser)
     add_access(parser)
+    add_local(parser)
     parser.set_defaults(tell=tell_gathered)
 
 
@@ -80,22 +85,46 @@ def add_access(parser: Any) -> None:
     )
 
 
+def add_local(parser: Any) -> None:
+    """Pictures of this computer, and tags for pictures at hand."""
+    parser.add_argument(
+        "--from", nargs="+", type=Path, dest="sources", default=[], metavar="FOLDER|ARCHIVE",
+        help="instead of a site: pictures of this computer, prompts as captions",
+    )  # fmt: skip
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="only drawn with these words")
+    parser.add_argument("--model", default="", metavar="NAME", help="only drawn with this model")
+    parser.add_argument(
+        "--refetch", type=Path, metavar="DIR", help="ask for the tags of a dataset's pictures again"
+    )
+    parser.add_argument(
+        "--when", choices=("empty", "overwrite", "append", "prepend"), default="append",
+        help="where refetched tags go in captions that are there (append)",
+    )  # fmt: skip
+
+
 def gather(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Fetch, preview, or keep a key."""
     options.keys = options.keys or default_home() / "keys.json"
     if options.login:
         return login(options.login, options.keys)
-    if options.query is None or not options.site:
-        raise UserError("Nothing says what to gather", "gather", "Give QUERY and --site.")
+    if options.refetch:
+        return refetch(options, job)
     if options.out is None and not options.preview:
         raise UserError("Nothing says where to", "gather", "Give --out DIR.")
+    if options.sources:
+        return from_here(options, job)
+    if options.query is None or not options.site:
+        raise UserError(
+            "Nothing says what to gather", "gather", "Give QUERY and --site, or --from."
+        )
     return from_site(search_of(options), options, job)
 
 
 def search_of(options: argparse.Namespace) -> GatherConfig:
     """The options as a search."""
     return GatherConfig(
-        query=options.query, site=options.site, limit=options.limit, posts=tuple(options.posts),
+        query=options.query or "", site=options.site or "", limit=options.limit,
+        posts=tuple(options.posts),
         blacklist=tuple(options.blacklist), ratings=tuple(options.rating),
         min_size=options.min_size, max_megabytes=options.max_megabytes,
         categories=tuple(options.categories), rating_tag=options.rating_tag,
@@ -106,13 +135,40 @@ def search_of(options: argparse.Namespace) -> GatherConfig:
 def from_site(config: GatherConfig, options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """A search on a site."""
     from ..gather import gather as gathering
-    from ..gather.sites import open_search
+    from ..gather.search import open_search
 
     gathering.check(config)
     board, web = open_search(config, options.keys, job)
     if options.preview:
         return gathering.preview(config, board)
-    result = gathering.gather(config, options.out, board, web, options.dry_run)
+    return told(gathering.gather(config, options.out, board, web, options.dry_run), options, job)
+
+
+def from_here(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """Folders, archives, the person's own generations."""
+    from ..gather import local_files
+
+    config = ImportConfig(
+        prompt=options.prompt, model=options.model, max_megabytes=options.max_megabytes
+    )
+    result = local_files.bring(config, options.sources, options.out, job, options.dry_run)
+    return told(result, options, job)
+
+
+def refetch(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """The tags of pictures at hand, as their sites have them now."""
+    from ..gather import refetch as again
+
+    recover(options.refetch, job)
+    failed: list[Failure] = []
+    changes = again.plan_refetch(
+        options.refetch, search_of(options), options.keys, again.Wish(options.when, job, failed)
+    )
+    return make(options.refetch, changes, failed, options, job)
+
+
+def told(result: Gathered, options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """What has come, as JSON, and on the console why the rest has not."""
     if result.stopped:
         job.log(result.stopped)
     for why, count in result.skipped.items():
@@ -149,6 +205,8 @@ def tell_gathered(result: dict[str, Any]) -> str:
         total = "an unknown number of" if result["total"] is None else result["total"]
         lines = [f"{it['page']} {it['width']}x{it['height']}" for it in result["posts"]]
         return listed(lines, f"{total} posts in all; these are the first that fit.")
+    if "changes" in result and "found" not in result:
+        return tell_changes(result)
     if "found" not in result:
         return f"Kept in {result['saved']}."
     if result.get("dry_run"):

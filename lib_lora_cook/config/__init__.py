@@ -4,7 +4,7 @@ A setting is a dataclass field made by `setting()`: type, default and help stand
 the run file, the page and the command line are all built from them.
 """
 
-from .gather import CATEGORIES, RATINGS, GatherConfig
+from .gather import CATEGORIES, RATINGS, GatherConfig, ImportConfig
 from .loss import LossConfig
 from .network import NetworkConfig, OptimizerConfig, Rates, conv_rank, learning_rates
 from .pictures import BucketConfig, SubsetConfig
@@ -14,8 +14,8 @@ from .settings import out_of_bounds, setting, settings_of
 from .taste import SweepConfig
 
 __all__ = [
-    "CATEGORIES", "GROUPS", "RATINGS", "SAMPLERS", "BucketConfig", "GatherConfig", "LoopConfig",
-    "LossConfig", "ModelConfig", "NetworkConfig", "OptimizerConfig", "Rates", "SampleConfig",
-    "SaveConfig", "SubsetConfig", "SweepConfig", "TrainingConfig", "conv_rank", "learning_rates",
-    "out_of_bounds", "setting", "settings_of",
+    "CATEGORIES", "GROUPS", "RATINGS", "SAMPLERS", "BucketConfig", "GatherConfig",
+    "ImportConfig", "LoopConfig", "LossConfig", "ModelConfig", "NetworkConfig",
+    "OptimizerConfig", "Rates", "SampleConfig", "SaveConfig", "SubsetConfig", "SweepConfig",
+    "TrainingConfig", "conv_rank", "learning_rates", "out_of_bounds", "setting", "settings_of",
 ]  # fmt: skip

@@ -36,3 +36,13 @@ class GatherConfig:
     allow: tuple[str, ...] = setting(
         (), "Servers on this computer or its network that may be reached, as host or host:port"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportConfig:
+    """Pictures from this computer: a folder, the person's own generations, an archive."""
+
+    source: str = setting("", "A folder with pictures, or a zip or tar file of them")
+    prompt: str = setting("", "Only generations whose prompt has these words, between commas")
+    model: str = setting("", "Only generations with this model: a part of its name, or its hash")
+    max_megabytes: float = setting(50.0, "Leave out files larger than this", low=0.001)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,12 +45,13 @@ class Intake:
     _ready: list[Change] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
     _entry: str = ""
+    _scratch: Path | None = None
     _last: float = 0.0
 
     @property
     def incoming(self) -> Path:
         """Where files may lie until they are taken in."""
-        return self.folder / OWN_FOLDER / INCOMING
+        return self._scratch or self.folder / OWN_FOLDER / INCOMING
 
     def take(self, change: Change, *known_as: str) -> None:
         """Take in one new picture (an `add`), now or with the next few."""
@@ -105,8 +107,10 @@ def open_intake(
     if dry_run:
         if folder.is_dir():
             _look(intake, job)
-        yield intake
-        intake.flush()
+        with tempfile.TemporaryDirectory() as scratch:
+            intake._scratch = Path(scratch)
+            yield intake
+            intake.flush()
         return
     try:
         (folder / OWN_FOLDER).mkdir(parents=True, exist_ok=True)

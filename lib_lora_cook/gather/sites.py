@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlunsplit
 
-from ..config import GatherConfig
 from ..errors import UserError
-from ..jobs import Job, null_job
-from .addresses import guard_for, split_url
+from .addresses import split_url
 from .danbooru import Danbooru
 from .gelbooru import Gelbooru
 from .keys import Keys, read_keys
@@ -145,13 +143,3 @@ def short_name(site: str) -> str:
     known = known_site(site)
     host = known[0] if known else (split_url(site).hostname or "site")
     return re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:40] or "site"
-
-
-def open_search(config: GatherConfig, keys_file: Path, job: Job = null_job) -> tuple[Board, Web]:
-    """The board that a search is meant for, and the way there.
-
-    A site given by its address may be on this computer; one known by name may not.
-    """
-    named = [config.site] if is_address(config.site) else []
-    web = Web(guard_for(named, config.allow), job, config.interval)
-    return open_board(config.site, web, keys_file), web

@@ -16,7 +16,7 @@ from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.gather import gather as gathering
 from lib_lora_cook.gather.gather import Gathered, gather, preview
-from lib_lora_cook.gather.sites import open_search
+from lib_lora_cook.gather.search import open_search
 from lib_lora_cook.jobs import Cancelled, Job, null_job
 
 from .board import KEY, USER, Board, Entry, picture, serving, troubled

@@ -1,0 +1,40 @@
+"""A search made ready: the site opened, by us or by gallery-dl, behind the guard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..config import GatherConfig
+from ..jobs import Job, null_job
+from .addresses import guard_for
+from .gallery_dl import PLACE, GalleryDl, Missing, find_program, search_address
+from .keys import read_keys
+from .sites import Board, UnknownSite, is_address, open_board
+from .web import Web
+
+
+def open_search(
+    config: GatherConfig, keys_file: Path, job: Job = null_job, named: bool = True
+) -> tuple[Board, Web]:
+    """The board that a search is meant for, and the way there.
+
+    A site given by its address may be on this computer, if it was `named` by the person; one
+    known by name may not. UserError where there is no such site, or only gallery-dl knows it and
+    is not there.
+    """
+    own = [config.site] if named and is_address(config.site) else []
+    web = Web(guard_for(own, config.allow), job, config.interval)
+    if PLACE not in config.site:
+        try:
+            return open_board(config.site, web, keys_file), web
+        except UnknownSite:
+            pass
+    program = find_program()
+    if program is None:
+        raise Missing(config.site)
+    address = search_address(config.site, program)
+    parts = urlsplit(address)
+    root = f"{parts.scheme}://{parts.netloc}"
+    keys = read_keys(keys_file, config.site) or read_keys(keys_file, root)
+    return GalleryDl(root, address, web, program, keys), web
