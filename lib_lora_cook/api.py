@@ -2,7 +2,9 @@
 
     POST /lora-cook/train   a run as in a run file, flat, under kohya's names -> the status
     GET  /lora-cook/status  how the present or the last work stands
-    POST /lora-cook/stop    -> {"stopping": true}, or false if nothing goes on
+    POST /lora-cook/stop    -> {"stopping": true}, or false if nothing goes on; with
+                            {"discard": true} what the run has written is removed
+    POST /lora-cook/pause   -> {"paused": true}; with {"paused": false} it goes on
     GET  /lora-cook/loras   -> {"loras": [{"name", "path", "bytes", "modified"}, ...]}
 
 A refusal has its reasons in {"problems": [...]}: 400 for a mistake, 409 while something else goes
@@ -48,10 +50,17 @@ def add_routes(
         status, document = kitchen.train(run)
         return JSONResponse(document, status_code=status)
 
+    def stop(asked: dict[str, Any] = body) -> dict[str, Any]:
+        return kitchen.stop(asked)
+
+    def pause(asked: dict[str, Any] = body) -> dict[str, Any]:
+        return kitchen.pause(asked)
+
     guard = {"dependencies": [Depends(auth)]} if auth else {}
     app.post(f"{PREFIX}/train", **guard)(train)
     app.get(f"{PREFIX}/status", **guard)(kitchen.status)
-    app.post(f"{PREFIX}/stop", **guard)(kitchen.stop)
+    app.post(f"{PREFIX}/stop", **guard)(stop)
+    app.post(f"{PREFIX}/pause", **guard)(pause)
     app.get(f"{PREFIX}/loras", **guard)(kitchen.loras)
 
 
@@ -84,9 +93,14 @@ class Kitchen:
         """The work that goes on, or the last one."""
         return as_json(self.runner.snapshot())
 
-    def stop(self) -> dict[str, Any]:
-        """Ask for a stop at the next step."""
-        return {"stopping": self.runner.stop()}
+    def stop(self, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask for a stop at the next step; what was reached is kept, or thrown away."""
+        return {"stopping": self.runner.stop(discard=(asked or {}).get("discard") is True)}
+
+    def pause(self, asked: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Wait behind the next step, or go on."""
+        wanted = (asked or {}).get("paused") is not False
+        return {"paused": self.runner.pause(wanted) and wanted}
 
     def loras(self) -> dict[str, Any]:
         """The LoRA files below the host's folder, the newest first."""
@@ -104,12 +118,15 @@ def outside(config: TrainingConfig, allowed: Sequence[Path]) -> Iterator[str]:
     """A sentence for every path of a run that leads out of the allowed folders."""
     paths = {
         "output_dir": config.save.output_dir,
+        "output_dir_fallback": config.save.output_dir_fallback,
         "network_weights": config.network.network_weights,
         "pretrained_model_name_or_path": config.model.pretrained_model_name_or_path,
     }
     if paths["pretrained_model_name_or_path"] == "host":
         del paths["pretrained_model_name_or_path"]
     asked = [*paths.items(), *(("image_dir", it.image_dir) for it in config.subsets)]
+    prompts = [it for it in config.sample.sample_prompts if it.endswith(".txt")]
+    asked += [("sample_prompts", it) for it in prompts]
     for name, path in asked:
         if path and not is_inside(Path(path), allowed):
             yield texts.OUTSIDE.format(name=name)
@@ -142,6 +159,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
     document = asdict(snapshot)
     outcome = document.pop("outcome")
     document.pop("details")
+    document["samples"] = [it.name for it in snapshot.samples]
     document["log"] = list(snapshot.log)
     document["loras"] = [it.name for it in outcome["loras"]] if outcome else []
     document["result"] = short_home(outcome["text"]) if outcome else ""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 
@@ -37,6 +38,9 @@ class Job:
 
     def log(self, message: str) -> None:
         """Tell one line that should stay readable after the work."""
+
+    def show(self, samples: tuple[Path, ...]) -> None:
+        """Show the pictures that were drawn last."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -130,6 +130,34 @@ def test_one_run_at_a_time(kitchen: Kitchen) -> None:
     assert kitchen.status()["state"] == "stopped"
 
 
+def test_a_run_waits_goes_on_and_is_thrown_away(kitchen: Kitchen) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def endless(job: Job) -> Outcome:
+        job.show((Path("sample") / "kafka_e000001_00.png",))
+        while not job.cancelled:
+            seen.append((job.paused, job.discarding))
+        return Outcome("", stopped=job.discarding)
+
+    assert kitchen.pause() == {"paused": False}
+    kitchen.runner.start("Cooking", endless)
+    assert kitchen.pause() == {"paused": True}
+    assert kitchen.status()["paused"] is True
+    assert kitchen.pause({"paused": False}) == {"paused": False}
+    assert kitchen.status()["paused"] is False
+    assert kitchen.stop({"discard": True}) == {"stopping": True}
+    assert kitchen.runner.wait(WAIT).state == "stopped"
+    assert kitchen.status()["samples"] == ["kafka_e000001_00.png"]
+
+
+@pytest.mark.parametrize("where", [
+    {"output_dir_fallback": "../secret"}, {"sample_prompts": "../secret/p.txt"},
+])  # fmt: skip
+def test_other_folders_are_closed_too(kitchen: Kitchen, where: dict[str, str]) -> None:
+    status, answer = kitchen.train(run(**where))
+    assert (status, len(answer["problems"])) == (400, 1)
+
+
 def test_lora_files_are_listed_without_the_folders_above(kitchen: Kitchen) -> None:
     (kitchen.host.lora_dir / "deep").mkdir()
     (kitchen.host.lora_dir / "deep" / "a.safetensors").write_bytes(b"1234")
@@ -154,6 +182,7 @@ def test_over_http(kitchen: Kitchen) -> None:
     kitchen.runner.wait(WAIT)
     assert client.get("/lora-cook/status").json()["state"] == "done"
     assert client.post("/lora-cook/stop").json() == {"stopping": False}
+    assert client.post("/lora-cook/pause", json={"paused": True}).json() == {"paused": False}
     assert client.get("/lora-cook/loras").json() == {"loras": []}
 
 
@@ -165,7 +194,8 @@ def test_every_route_asks_the_hosts_own_guard(kitchen: Kitchen) -> None:
 
     client = client_of(kitchen, refuse)
     assert client.post("/lora-cook/train", json=run()).status_code == 401
-    assert client.post("/lora-cook/stop").status_code == 401
+    for path in ("stop", "pause"):
+        assert client.post(f"/lora-cook/{path}").status_code == 401
     for path in ("status", "loras"):
         assert client.get(f"/lora-cook/{path}").status_code == 401
     assert kitchen.runner.snapshot().state == "idle"

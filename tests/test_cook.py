@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lib_lora_cook.config_file import read_run, run_text
+from lib_lora_cook.config_file import read_run
 from lib_lora_cook.cook import lora_name, problems_of
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.standalone import StandaloneHost
@@ -24,7 +22,7 @@ from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.networks.weights import read_file
 from lib_lora_cook.training import train as module
 from lib_lora_cook.training.train import EpochEnd, Event, Step
-from tests.tiny_runs import cook_tiny, snapshot, tiny_run, write_pictures
+from tests.tiny_runs import cook_tiny, kill_at, snapshot, tiny_run, write_pictures
 
 HARD = {
     "network_dropout": 0.2, "rank_dropout": 0.1, "module_dropout": 0.1, "save_precision": "float",
@@ -179,14 +177,7 @@ def test_a_killed_run_goes_on_to_the_same_tensors(
     tmp_path: Path, host: Any, sd1_folder: Path, straight: Any
 ) -> None:
     make, expected, losses = straight
-    run = tmp_path / "run.toml"
-    run.write_text(run_text(make(tmp_path)), encoding="utf-8")
-    script = Path(__file__).parent / "killed_run.py"
-    done = subprocess.run(
-        [sys.executable, str(script), str(run), str(host.home), "5"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-        capture_output=True, check=False, timeout=500,
-    )  # fmt: skip
+    done = kill_at(make(tmp_path), tmp_path, host, 5)
     assert done.returncode == 9, done.stderr[-2000:]
     assert (tmp_path / "loras" / "tiny-000001.safetensors").exists()
     assert not (tmp_path / "loras" / "tiny.safetensors").exists()

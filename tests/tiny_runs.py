@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lib_lora_cook.config import TrainingConfig
-from lib_lora_cook.config_file import config_of
+from lib_lora_cook.config_file import config_of, run_text
 from lib_lora_cook.cook import Cooked, Options, Sampled, build_network, cook
 from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import Job, null_job
@@ -94,8 +97,10 @@ def cook_tiny(
     log: Callable[[str], None] | None = None,
 ) -> Meal:
     """Cook and keep the events; `log` takes what the job is told."""
-    if log:
+    if log and job is null_job:
         job = Telling(log)
+    elif log:
+        job.log = log  # type: ignore[method-assign]
     events: list[Event | Sampled] = []
 
     def both(event: Any) -> None:
@@ -103,6 +108,19 @@ def cook_tiny(
         watch(event)
 
     return Meal(cook(config, host, job, Options(resume, both)), events)
+
+
+def kill_at(
+    config: TrainingConfig, folder: Path, host: StandaloneHost, step: int
+) -> subprocess.CompletedProcess[str]:
+    """The run in a process of its own that dies behind a step as by a kill -9; exit code 9."""
+    run, script = folder / "killed.toml", Path(__file__).parent / "killed_run.py"
+    run.write_text(run_text(config), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(script), str(run), str(host.home), str(step)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True, text=True, check=False, timeout=500,
+    )  # fmt: skip
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:

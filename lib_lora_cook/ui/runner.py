@@ -55,6 +55,10 @@ class Snapshot:
     log: tuple[str, ...] = ()
     logged: int = 0
     """Lines logged in all, those that are no longer in `log` too."""
+    paused: bool = False
+    """Whether it waits, once its step is done."""
+    samples: tuple[Path, ...] = ()
+    """The pictures drawn last while it went on."""
     error: str = ""
     details: str = field(default="", repr=False)
     outcome: Outcome | None = None
@@ -76,6 +80,7 @@ class RunningJob(Job):
     ) -> None:
         self._now = Snapshot(title=title, state="running", number=number)
         self._clock, self._lock, self._stop = clock, threading.RLock(), threading.Event()
+        self._discard = False
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._begun = clock()
         self._ended: float | None = None
@@ -85,12 +90,31 @@ class RunningJob(Job):
     def cancelled(self) -> bool:
         return self._stop.is_set()
 
-    def cancel(self) -> None:
-        """Ask the work to stop at its next check."""
+    @property
+    def paused(self) -> bool:
+        return self._now.paused
+
+    @property
+    def discarding(self) -> bool:
+        return self._discard
+
+    def cancel(self, *, discard: bool = False) -> None:
+        """Ask the work to stop at its next check, and to throw away what it has made."""
         with self._lock:
+            self._discard = self._discard or discard
             if self._now.state == "running":
                 self._now = replace(self._now, state="stopping")
         self._stop.set()
+
+    def pause(self, wanted: bool) -> None:
+        """Ask the work to wait at its next check, or to go on."""
+        with self._lock:
+            self._now = replace(self._now, paused=wanted)
+
+    def show(self, samples: tuple[Path, ...]) -> None:
+        """Take the pictures drawn last."""
+        with self._lock:
+            self._now = replace(self._now, samples=samples)
 
     def report(self, done: int, total: int, text: str = "") -> None:
         with self._lock:
@@ -172,13 +196,21 @@ class Runner:
             self._thread.start()
         return job.snapshot()
 
-    def stop(self) -> bool:
+    def stop(self, *, discard: bool = False) -> bool:
         """Ask what is going on to stop; False if nothing is."""
+        if job := self._busy_job():
+            job.cancel(discard=discard)
+        return job is not None
+
+    def pause(self, wanted: bool) -> bool:
+        """Ask what is going on to wait, or to go on; False if nothing is."""
+        if job := self._busy_job():
+            job.pause(wanted)
+        return job is not None
+
+    def _busy_job(self) -> RunningJob | None:
         with self._lock:
-            busy = self._job is not None and self._job.snapshot().busy
-            if busy and self._job:
-                self._job.cancel()
-            return busy
+            return self._job if self._job and self._job.snapshot().busy else None
 
     def snapshot(self) -> Snapshot:
         """How the present or the last piece of work stands."""

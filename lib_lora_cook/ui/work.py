@@ -85,9 +85,13 @@ def cook_work(config: TrainingConfig, host: Host) -> Work:
     """A training run."""
 
     def work(job: Job) -> Outcome:
-        from ..cook import cook
+        from ..cook import Options, Sampled, cook
 
-        cooked = cook(config, host, job)
+        def watch(event: object) -> None:
+            if isinstance(event, Sampled):
+                job.show(tuple(Path(it) for it in event.pictures))
+
+        cooked = cook(config, host, job, Options(watch=watch))
         text = texts.COOKED.format(
             count=len(cooked.loras), steps=cooked.steps, folder=short_home(config.save.output_dir)
         )
