@@ -233,6 +233,17 @@ def test_plan_of_a_folder_proposes_the_guide_s_numbers(tmp_path: Path, call: Cal
     }  # fmt: skip
 
 
+def test_plan_of_a_run_tells_its_buckets_and_can_try_a_few_steps(kitchen: Path, call: Call) -> None:
+    code, told, _ = call("plan", kitchen / "run.toml", "--measure")
+    assert code == 0
+    assert sum(it["images"] for it in told["buckets"]) == sum(
+        it["images"] for it in told["subsets"]
+    )
+    assert all(0 <= it["cut_off"] <= it["most"] < 1 for it in told["buckets"])
+    assert told["measured"]["steps"] == told["steps"]
+    assert told["measured"]["seconds"] > 0
+
+
 def test_plan_of_a_folder_of_folders_takes_each_but_hidden_ones(tmp_path: Path, call: Call) -> None:
     for name, count in (("a", 4), ("b", 2)):
         write_pictures(tmp_path / name, count)

@@ -49,13 +49,17 @@ def import_run(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     table = with_paths(translated.table, folder)
     config, problems = config_file.config_of(table, options.out.resolve().parent)
     problems += [it for it in problems_of(config) if it not in problems]
-    for name in translated.unknown:
+    unknown = translated.unknown + [
+        f"optimizer_type = {config.optimizer.optimizer_type}"
+        for problem in problems if problem.startswith("No such optimizer")
+    ]  # fmt: skip
+    for name in unknown:
         job.log(f"not here: {name}")
     for problem in problems:
         job.log(f"to be set: {problem}")
     write_new(options.out, toml.dumps(table))
     return {
-        "run": str(options.out), "unknown": translated.unknown,
+        "run": str(options.out), "unknown": unknown,
         "not_needed": translated.not_needed, "problems": problems,
     }  # fmt: skip
 

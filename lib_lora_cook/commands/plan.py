@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from ..config import TrainingConfig
 from ..dataset.images import ImageFile, is_picture_name, scan_subset
 from ..errors import UserError
 from ..jobs import ConsoleJob
-from .base import Verbs, add_verb
+from .base import Verbs, add_verb, make_host
 
 if TYPE_CHECKING:
+    from ..training.pictures import Picture
     from ..training.plan import Rule
 
 
@@ -26,6 +28,9 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument("what", type=Path, metavar="DIR|RUN.toml", help="pictures, or a run file")
     parser.add_argument("--batch", type=int, default=2, help="pictures a step (for a folder)")
+    parser.add_argument(
+        "--measure", action="store_true", help="try a few steps: time and memory (for a run)"
+    )
 
 
 def plan(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
@@ -34,7 +39,9 @@ def plan(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         return plan_folder(options.what, options.batch)
     if not options.what.is_file():
         raise UserError("There is no such folder or run file", options.what, "Check the name.")
-    return plan_run(config_file.read_run(options.what), job)
+    config = config_file.read_run(options.what)
+    told = plan_run(config, job)
+    return {**told, "measured": measured(config, job)} if options.measure else told
 
 
 def plan_folder(folder: Path, batch: int) -> dict[str, Any]:
@@ -96,4 +103,25 @@ def plan_run(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
         {"image_dir": name, "images": count, "num_repeats": repeats[name]}
         for name, count in images.items()
     ]
-    return {"subsets": subsets, "total": len(epoch), "epochs": epochs, "steps": steps}
+    told = {"subsets": subsets, "total": len(epoch), "epochs": epochs, "steps": steps}
+    return {**told, "buckets": bucket_shares(pictures)}
+
+
+def bucket_shares(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    """Each bucket: its size, how many pictures, and what it cuts off of them, mean and most."""
+    cuts: dict[tuple[int, int], list[float]] = {}
+    for picture in pictures:
+        cuts.setdefault(picture.fit.bucket, []).append(picture.fit.cut_off)
+    return [
+        {"bucket": list(size), "images": len(shares),
+         "cut_off": round(sum(shares) / len(shares), 4), "most": round(max(shares), 4)}
+        for size, shares in sorted(cuts.items())
+    ]  # fmt: skip
+
+
+def measured(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
+    """Time and memory of a run, from a few of its own steps."""
+    from ..cook.measure import measure_run
+    from .train import embedded
+
+    return vars(measure_run(embedded(config), make_host(job), job))

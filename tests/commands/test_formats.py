@@ -30,6 +30,14 @@ def test_import_writes_a_run_and_names_what_is_not_here(tmp_path: Path, capsys: 
     assert Path(config.subsets[0].image_dir) == tmp_path / "there" / "kafka"
 
 
+def test_an_optimizer_and_a_schedule_that_are_not_here(tmp_path: Path, capsys: Capture) -> None:
+    foreign = tmp_path / "config.toml"
+    foreign.write_text('optimizer_type = "Frobnicator"\nlr_scheduler = "rex"\n', "utf-8")
+    assert cli.main(["import", str(foreign), "--out", str(tmp_path / "run.toml"), "--json"]) == 0
+    unknown = json.loads(capsys.readouterr().out)["unknown"]
+    assert unknown == ["lr_scheduler = rex", "optimizer_type = Frobnicator"]
+
+
 def test_a_broken_file_changes_nothing(tmp_path: Path, capsys: Capture) -> None:
     foreign = tmp_path / "config.toml"
     foreign.write_text("network_dim = \n", "utf-8")
