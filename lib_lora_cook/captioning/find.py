@@ -7,12 +7,15 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from ..dataset.tags import spaces_for_underscores
 from ..errors import UserError
 from ..jobs import Job, null_job
 from . import onnx_tagger
 from .base import Choice, Several, Tagger
 from .fetch import fetch_tagger
 from .known import KNOWN
+from .labels import read_labels
+from .spec import spec_of
 
 
 def find_tagger(
@@ -28,16 +31,40 @@ def find_tagger(
 
 
 def _one(name: str, there: Mapping[str, Path | Tagger], into: Path, job: Job) -> Tagger:
-    if Path(name).is_dir() or Path(name).name != name:
+    spec = KNOWN[name].spec if name in KNOWN else None
+    if is_folder(name):
         return onnx_tagger.load(Path(name))
     one = there.get(name)
     if one is None and name in KNOWN:
-        return onnx_tagger.load(fetch_tagger(KNOWN[name], into / name, job), KNOWN[name].spec)
+        return onnx_tagger.load(fetch_tagger(KNOWN[name], into / name, job), spec)
     if one is None:
-        raise UserError("No such tagger", name, _advice(name, [*there, *KNOWN]))
-    if isinstance(one, Path):
-        return onnx_tagger.load(one, KNOWN[name].spec if name in KNOWN else None)
-    return one
+        raise _unknown(name, there)
+    return onnx_tagger.load(one, spec) if isinstance(one, Path) else one
+
+
+def is_folder(name: str) -> bool:
+    """Whether what was given is a folder, and not a name."""
+    return Path(name).is_dir() or Path(name).name != name
+
+
+def folder_of(name: str, there: Mapping[str, Path | Tagger], into: Path) -> Path:
+    """The folder of a tagger that is at hand; UserError where there is none."""
+    if is_folder(name):
+        return Path(name)
+    one = there.get(name, into / name)
+    if isinstance(one, Path) and one.is_dir():
+        return one
+    raise _unknown(name, there)
+
+
+def tag_list(folder: Path) -> list[str]:
+    """All tags that the tagger in a folder knows, in its order, as captions spell them."""
+    labels = read_labels(folder / spec_of(folder).label_file)
+    return [spaces_for_underscores(name) for category, name in labels if category]
+
+
+def _unknown(name: str, there: Mapping[str, Path | Tagger]) -> UserError:
+    return UserError("No such tagger", name, _advice(name, [*there, *KNOWN]))
 
 
 def _advice(name: str, known: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ def read_labels(file: Path) -> list[tuple[str, str]]:
         with open(file, encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
         return [(_BY_NUMBER.get(int(row["category"]), ""), row["name"]) for row in rows]
+    except OSError as error:
+        raise UserError(f"Cannot read this list of tags ({error.strerror})", file) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError("This is no list of tags", file, "It needs: name, category.") from error
 

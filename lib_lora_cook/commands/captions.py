@@ -12,10 +12,12 @@ from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import join_tags, split_tags
 from ..dataset.changes import plan_edit
 from ..dataset.images import Failure, scan_captions
+from ..dataset.proposals import STYLE_NEEDS_NONE, SUBJECTS, check_trigger, propose
 from ..dataset.tags import count_tags
 from ..errors import UserError
 from ..jobs import ConsoleJob
-from .base import Verbs, add_verb
+from .base import Verbs, add_verb, make_host
+from .caption_files import add_files, add_one
 from .changing import (
     add_dry_run,
     add_extension,
@@ -59,6 +61,8 @@ def add_verbs(verbs: Verbs) -> None:
     )
     add_action(actions, "dedupe", "Each tag once.", "", lambda o: edits.dedupe())
     add_truncate(actions)
+    add_propose(actions)
+    add_files(actions)
 
 
 def add_action(
@@ -66,15 +70,7 @@ def add_action(
     make_edit: MakeEdit | None,
 ) -> Any:  # fmt: skip
     """One thing to do with captions; its options may stand before or behind it."""
-    line = f"example: lora-cook captions datasets/kafka {name} {example}".rstrip()
-    parser = actions.add_parser(
-        name, help=what, description=what, epilog=line,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    hidden = argparse.SUPPRESS  # else it would undo the same option given before the action
-    parser.add_argument(
-        "--json", action="store_true", default=hidden, help="print one JSON document on stdout"
-    )
+    parser = add_one(actions, name, what, example)
     if make_edit is not None:
         add_dry_run(parser)
         parser.set_defaults(make_edit=make_edit, tell=tell_changes)
@@ -120,6 +116,60 @@ def tokenizer_of(checkpoint: Path) -> edits.Tokenize:
     from ..models.diffusers import tokenizer_of
 
     return tokenizer_of(checkpoint)
+
+
+def add_propose(actions: Any) -> None:
+    """`propose`."""
+    parser = add_action(
+        actions, "propose", "Tags to prune into the trigger, what each costs, and a look at it.",
+        "--kind character --trigger kafka", None,
+    )  # fmt: skip
+    parser.add_argument("--kind", choices=SUBJECTS, required=True, help="what is to be learnt")
+    parser.add_argument("--trigger", default="", metavar="WORD", help="to be checked")
+    parser.add_argument(
+        "--tagger", metavar="NAME|FOLDER", help="whose list tells which words are tags already"
+    )
+    add_checkpoint(parser)
+    parser.set_defaults(verb=propose_pruning, tell=tell_proposals)
+
+
+def propose_pruning(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """What nearly all captions have, and what speaks against the trigger; changes nothing."""
+    failed: list[Failure] = []
+    images = scan_captions(options.folder, failed, options.caption_extension)
+    captions = [split_tags(image.caption) for image in images if image.caption]
+    counts = count_tags(captions)
+    result: dict[str, Any] = {"kind": options.kind, "captions": len(captions), "trigger": None}
+    if options.trigger:
+        tokenize = tokenizer_of(options.checkpoint) if options.checkpoint else None
+        doubts = check_trigger(options.trigger, counts, tags_of(options.tagger, job), tokenize)
+        doubts += [STYLE_NEEDS_NONE] if options.kind == "style" else []
+        found = [doubt.as_json() for doubt in doubts]
+        result["trigger"] = {"trigger": options.trigger, "doubts": found}
+    proposals = propose(counts, len(captions), options.kind, options.trigger)
+    result["proposals"] = [proposal.as_json() for proposal in proposals]
+    return {**result, "failed": named(failed, job)}
+
+
+def tags_of(tagger: str | None, job: ConsoleJob) -> list[str]:
+    """The list of a tagger at hand, or nothing."""
+    if not tagger:
+        return []
+    from ..captioning.find import folder_of, tag_list
+
+    host = make_host(job)
+    return tag_list(folder_of(tagger, host.taggers(), host.tagger_dir))
+
+
+def tell_proposals(result: dict[str, Any]) -> str:
+    """The proposals for a person."""
+    lines = [
+        f"{'prune' if it['prune'] else 'keep ':5} {it['share']:4.0%} {it['tag']}: {it['why']}"
+        for it in result["proposals"]
+    ]
+    trigger = result["trigger"] or {"doubts": []}
+    doubts = [f"{trigger['trigger']}: {doubt['why']}" for doubt in trigger["doubts"]]
+    return listed([*doubts, *lines], f"{result['captions']} captions looked at.")
 
 
 def edit_captions(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from . import captions, pixels
 IMAGE_EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jxl"}
 )
+MASK_ENDINGS = ("-masklabel", "-condlabel")
+"""Of the files that OneTrainer keeps beside a picture; they go with it, and are none themselves."""
 OWN_FOLDER = ".lora_cook"  # journal and trash of a dataset, inside the dataset
 MAX_PIXELS = 2 * 89_478_485  # where Pillow sees a decompression bomb; hosts turn its guard off
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -99,8 +101,11 @@ def _picture_names(folder: Path) -> list[str]:
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a file of this name is taken for a picture; hidden ones are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
+    """Whether a file of this name is taken for a picture; hidden ones and masks are not."""
+    stem, extension = os.path.splitext(name)
+    if name.startswith(".") or stem.endswith(MASK_ENDINGS):
+        return False
+    return extension.lower() in IMAGE_EXTENSIONS
 
 
 def read_image_file(path: Path, caption_extension: str = ".txt") -> ImageFile:

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from .images import is_picture_name
+from .images import MASK_ENDINGS, is_picture_name
 
 _EXTENSIONS = frozenset({".txt", ".caption", ".json", ".npz"})
 # kohya's latents cache: name.npz, or name_0512x0768_sd.npz
@@ -25,12 +25,14 @@ class Sidecars:
             stem, extension = os.path.splitext(name)
             if is_picture_name(name):
                 self.pictures.setdefault(stem.casefold(), set()).add(name)
-            elif extension.lower() in _EXTENSIONS:
+            elif extension.lower() in _EXTENSIONS or stem.endswith(MASK_ENDINGS):
                 self._sidecars.setdefault(self._stem(name).casefold(), []).append(name)
 
     def _stem(self, name: str) -> str:
         cache = _CACHE.fullmatch(name)
-        return cache[1] if cache else os.path.splitext(name)[0]
+        stem = cache[1] if cache else os.path.splitext(name)[0]
+        mask = next((ending for ending in MASK_ENDINGS if stem.endswith(ending)), "")
+        return stem.removesuffix(mask)
 
     def of(self, picture: str) -> list[str]:
         """The names of a picture's captions and other sidecars."""

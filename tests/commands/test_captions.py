@@ -164,3 +164,41 @@ def test_the_command_line_chooses_among_the_tags(
     for words, wrong in (("copyright", "no threshold"), ("hats=0.5", "No such category")):
         command = ["tag", folder, "--tagger", tagger, "--threshold-of", words]
         assert wrong in refused(capsys, *command)
+
+
+def test_pruning_is_proposed_and_the_trigger_looked_at(
+    folder: Path, capsys: Capture, root: Path
+) -> None:
+    assets = root / "lib_lora_cook" / "demo" / "assets"
+    write(folder / "c.txt", "solo, long hair")
+    before = snapshot(folder)
+    command = ["captions", folder, "propose", "--kind", "character"]
+    result = said(capsys, *command, "--trigger", "solo")
+    assert [it["tag"] for it in result["proposals"] if it["prune"]] == ["long hair"]
+    assert [it["name"] for it in result["trigger"]["doubts"]] == ["dataset"]
+    toys = ["--tagger", assets / "tagger", "--checkpoint", assets / "checkpoint"]
+    doubts = said(capsys, *command, "--trigger", "1girl", *toys)["trigger"]["doubts"]
+    assert doubts[0]["name"] == "tag"
+    style = said(capsys, "captions", folder, "propose", "--kind", "style", "--trigger", "zq")
+    assert style["proposals"] == [] and style["trigger"]["doubts"][0]["name"] == "style"
+    assert main(["captions", str(folder), "propose", "--kind", "character"]) == 0
+    assert "prune  67% long hair" in capsys.readouterr().out
+    assert "No such tagger" in refused(capsys, *command, "--trigger", "x", "--tagger", "wd-v9")
+    assert snapshot(folder) == before
+
+
+def test_captions_come_from_names_and_go_through_kohya_s_json(
+    folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    save(folder / "0001_red_hat, kafka.png", Image.new("RGB", (8, 8)))
+    before = snapshot(folder)
+    said(capsys, "captions", folder, "from-names")
+    assert texts(folder)["0001_red_hat, kafka"] == "red hat, kafka" and texts(folder)["c"] == "c"
+    meta = tmp_path / "meta.json"
+    assert said(capsys, "captions", folder, "write-json", meta)["images"] == 4
+    written = texts(folder)
+    said(capsys, "undo", folder)
+    assert snapshot(folder) == before
+    assert len(said(capsys, "captions", folder, "read-json", meta, "--dry-run")["changes"]) == 2
+    said(capsys, "captions", folder, "read-json", meta, "--when", "overwrite")
+    assert texts(folder) == written

@@ -99,6 +99,17 @@ def test_captions_and_caches_follow_into_a_folder_and_into_the_trash(tmp_path: P
     assert not (folder / "a.txt").exists()
 
 
+def test_a_mask_beside_a_picture_is_none_and_goes_with_it(tmp_path: Path) -> None:
+    folder = dirty_folder(tmp_path)
+    save(folder / "d-masklabel.png", picture(seed=8))
+    before = snapshot(folder)
+    assert all("mask" not in image.path.name for image in scan_subset(folder))
+    apply_changes(folder, [Change("move", folder / "d.jpg", "test", folder / "aside" / "x.jpg")])
+    assert (folder / "aside" / "x-masklabel.png").is_file()
+    undo(folder)
+    assert snapshot(folder) == before
+
+
 def test_two_pictures_that_share_a_caption_take_it_along_when_both_go(tmp_path: Path) -> None:
     folder = dirty_folder(tmp_path)
     before = snapshot(folder)
