@@ -16,7 +16,7 @@ from importlib.util import find_spec
 NEEDS = {
     "PIL": "pillow>=9.5",
     "numpy": "numpy>=1.26",
-    "imagehash": "imagehash>=4.3",
+    "cv2": "opencv-python-headless>=4.8",
     "toml": "toml>=0.10.2",
     "safetensors": "safetensors>=0.4.2",
     "lycoris": "lycoris-lora>=3.4",
@@ -24,7 +24,7 @@ NEEDS = {
     "onnxruntime": "onnxruntime>=1.16",
 }
 """Module that must be importable -> what pip adds if it is not. A module and not a distribution:
-onnxruntime-gpu and onnxruntime-directml bring `onnxruntime` too."""
+onnxruntime-gpu and onnxruntime-directml bring `onnxruntime` too, opencv-python brings `cv2`."""
 
 PIP_OPTIONS = [
     "--no-input",

@@ -45,7 +45,7 @@ def add_duplicates(verbs: Verbs) -> None:
 
 def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Find copies, and throw them away if asked to."""
-    from ..dataset.duplicates import find_duplicates, plan_duplicates, settled
+    from ..dataset.duplicates import find_duplicates, plan_duplicates
 
     if not 1 <= options.hardness <= 100:
         raise UserError("Hardness goes from 1 to 100", f"--hardness {options.hardness}")
@@ -53,7 +53,7 @@ def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         recover(options.folder, job)
     failed: list[Failure] = []
     images = scan_subset(options.folder, failed)
-    groups = settled(find_duplicates(images, options.hardness, job, failed))
+    groups = find_duplicates(images, options.hardness, job, failed)
     result = {
         "groups": [
             {"kind": group.kind, "files": [str(image.path) for image in group.files]}
@@ -62,8 +62,7 @@ def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     }
     if not options.apply:
         return {**result, "failed": named(failed, job)}
-    surplus = [group for group in groups if group.kind in ("exact", "near")]
-    made = make(options.folder, plan_duplicates(surplus), failed, options, job)
+    made = make(options.folder, plan_duplicates(groups), failed, options, job)
     return {**result, **made}
 
 

@@ -145,6 +145,21 @@ def open_image(path: Path) -> Image.Image:
             raise UserError(_reason(error), path, "Replace or remove this file.") from error
 
 
+def open_reduced(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The same and its width and height, a JPEG decoded no larger than a square of `side` needs.
+
+    The whole file is read all the same, so that a broken one is seen. UserError as above.
+    """
+    with _opened(path) as image:
+        try:
+            size = pixels.upright_size(image)
+            if image.format == "JPEG":
+                image.draft(image.mode, (side, side))
+            return pixels.as_seen(image), size
+        except Exception as error:  # as above
+            raise UserError(_reason(error), path, "Replace or remove this file.") from error
+
+
 def _opened(path: Path) -> Image.Image:
     """The picture with its header read; the caller closes it."""
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..jobs import Job, null_job
 from .changes import Change
-from .duplicates import Group, find_duplicates, settled
+from .duplicates import Group, find_duplicates
 from .images import Failure, ImageFile, scan_subset
 
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -82,9 +82,7 @@ def look_at(folder: Path, below: int = 768, job: Job = null_job) -> Look:
         names += [os.path.join("small", name) for name in sorted(os.listdir(folder / "small"))]
     paths = {image.caption_path for image in images if image.caption_path}
     misread = frozenset(path for path in paths if is_misread(path.read_bytes()))
-    return Look(
-        folder, tuple(images), tuple(broken), tuple(settled(groups)), misread, tuple(names), below
-    )
+    return Look(folder, tuple(images), tuple(broken), tuple(groups), misread, tuple(names), below)
 
 
 def is_misread(data: bytes) -> bool:

@@ -218,7 +218,7 @@ def exact_copies(look: Look) -> list[Finding]:
 
 
 def near_copies(look: Look) -> list[Finding]:
-    """Pictures that were rescaled, recompressed, flattened or mirrored."""
+    """Pictures that were rescaled, recompressed, cropped, recoloured or the like."""
     return _copies(look, "near")
 
 

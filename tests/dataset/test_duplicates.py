@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates, settled
-from lib_lora_cook.dataset.images import ImageFile, scan_subset
+from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates
+from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.dataset.journal import apply_changes
 from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
 from lib_lora_cook.demo.drawing import draw
@@ -72,7 +72,9 @@ def test_expressions_and_accessories_of_one_drawing_are_not_copies(tmp_path: Pat
         for accessory in set(ACCESSORIES) - {character.accessory}:
             worn = replace(character, accessory=accessory)
             save(tmp_path / f"{number}_{accessory}.jpg", drawn(worn), quality=80)
-    assert names(find_duplicates(scan_subset(tmp_path))) == []
+    groups = find_duplicates(scan_subset(tmp_path))
+    assert {group.kind for group in groups} == {"variant"}
+    assert plan_duplicates(groups) == []
 
 
 def test_the_same_pixels_in_other_files_are_exact_copies(tmp_path: Path) -> None:
@@ -122,13 +124,3 @@ def test_a_broken_picture_is_named_and_the_rest_compared(tmp_path: Path) -> None
 def test_hardness_out_of_range_is_refused() -> None:
     with pytest.raises(UserError, match="1 to 100: 0"):
         find_duplicates([], hardness=0)
-
-
-def test_no_group_loses_its_best_picture_to_another_group() -> None:
-    a, b, c, d, e = (ImageFile(Path(name), 8, 8) for name in "abcde")
-    groups = [Group("exact", (b, c)), Group("exact", (d, e)), Group("near", (a, b))]
-    assert settled(groups) == [Group("exact", (d, e)), Group("near", (a, b, c))]
-    groups = [Group("exact", (a, c)), Group("near", (a, b))]
-    assert settled(groups) == groups
-    gone = {change.path for change in plan_duplicates(settled(groups))}
-    assert gone == {b.path, c.path}

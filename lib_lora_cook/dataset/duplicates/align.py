@@ -1,0 +1,180 @@
+"""Two pictures of the same thing laid over one another, to a fraction of a pixel.
+
+What copying does to the place of things is a shift and a change of size; the Gauss-Newton steps
+here find both, with the change of brightness and contrast (as in Lucas and Kanade, 1981).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .prints import Box, lightness
+
+_LEVELS = ((40, 5), (96, 4), (192, 2))  # pixels on the longer side, steps
+_STILL = 0.04  # of a pixel
+_FLAT = 1.0  # levels
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Place:
+    """x * width + left, y * height + top: from shares of one picture's frame to another's."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """The part that two pictures share, (height, width, 3) each, and how they lie."""
+
+    one: Bytes
+    other: Bytes
+    place: Place  # of other's frame in one's
+    likeness: float  # correlation of the lightness, -1 to 1
+
+
+def overlaid(one: Bytes, other: Bytes, box: Box, other_box: Box) -> Overlay | None:
+    """Lay `other` over `one`, first with box on box; None where they do not come to fit."""
+    place = _place(box, other_box)
+    grey, other_grey = lightness(one), lightness(other)
+    likeness = 0.0
+    for side, steps in _LEVELS:
+        size = _grid(other.shape, side)
+        if side > 2 * max(other.shape[:2]):
+            break
+        target = _resized(other_grey, size)
+        scale = place.width * one.shape[1] / size[0], place.height * one.shape[0] / size[1]
+        source = _shrunk(grey, scale)
+        for _ in range(steps):
+            before = place
+            place, likeness = _step(source, target, place)
+            if not _sane(place):
+                return None
+            if _moved(before, place) * side < _STILL:
+                break
+    return _shared(one, other, place, likeness)
+
+
+def _place(box: Box, other_box: Box) -> Place:
+    width, height = box[2] / other_box[2], box[3] / other_box[3]
+    return Place(box[0] - other_box[0] * width, box[1] - other_box[1] * height, width, height)
+
+
+def _moved(before: Place, after: Place) -> float:
+    """How far a corner went at most, as a share of the frame."""
+    left, top = after.left - before.left, after.top - before.top
+    right, bottom = left + after.width - before.width, top + after.height - before.height
+    return max(abs(left), abs(top), abs(right), abs(bottom))
+
+
+def _sane(place: Place) -> bool:
+    return 0.2 < place.width < 5 and 0.2 < place.height < 5 and _span(place) is not None
+
+
+def _span(place: Place) -> tuple[float, float, float, float] | None:
+    """left, top, right, bottom of the shared part in other's frame; None if there is little."""
+    left, right = max(0.0, -place.left / place.width), min(1.0, (1 - place.left) / place.width)
+    top, bottom = max(0.0, -place.top / place.height), min(1.0, (1 - place.top) / place.height)
+    return (left, top, right, bottom) if right - left > 0.3 and bottom - top > 0.3 else None
+
+
+def _grid(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    height, width = shape[:2]
+    scale = min(1.0, side / max(height, width))
+    return max(8, round(width * scale)), max(8, round(height * scale))
+
+
+def _resized(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def _shrunk(image: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:
+    """The image about as fine as a grid that steps over `scale` of its pixels."""
+    height, width = image.shape[:2]
+    size = max(8, round(width / max(1.0, scale[0]))), max(8, round(height / max(1.0, scale[1])))
+    return image if size == (width, height) else _resized(image, size)
+
+
+def _warped(source: NDArray[Any], place: Place, size: tuple[int, int]) -> NDArray[Any]:
+    """What of `source` lies under other's frame, sampled on a grid of that size."""
+    height, width = source.shape[:2]
+    across, down = place.width * width / size[0], place.height * height / size[1]
+    matrix = np.array([
+        [across, 0, place.left * width + across / 2 - 0.5],
+        [0, down, place.top * height + down / 2 - 0.5],
+    ])  # fmt: skip
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _step(source: Floats, target: Floats, place: Place) -> tuple[Place, float]:
+    """One Gauss-Newton step, and the correlation before it."""
+    height, width = target.shape
+    span = _span(place)
+    if span is None:
+        return place, 0.0
+    left, top, right, bottom = (
+        round(edge * side) for edge, side in zip(span, (width, height) * 2, strict=True)
+    )
+    seen = _warped(source, place, (width, height))
+    along = cv2.Sobel(seen, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    down = cv2.Sobel(seen, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    part = np.s_[top:bottom, left:right]
+    seen, along, down, wanted = seen[part], along[part], down[part], target[part]
+    x = np.arange(left, right, dtype=np.float32) + 0.5
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5
+    rows = np.stack([
+        (along * x).ravel(), along.ravel(), (down * y).ravel(), down.ravel(),
+        seen.ravel(), np.ones(seen.size, np.float32),
+    ])  # fmt: skip
+    normal = (rows @ rows.T).astype(np.float64)
+    normal[np.diag_indices(6)] *= 1 + 1e-4
+    normal[np.diag_indices(6)] += 1e-3
+    a, b, c, d, gain, _ = np.linalg.solve(normal, rows @ wanted.ravel())
+    gain = gain if abs(gain) > 0.1 else 0.1
+    a, b, c, d = np.clip(np.array([a, b / width, c, d / height]) / gain, -0.1, 0.1)
+    return (
+        Place(
+            place.left + b * place.width, place.top + d * place.height,
+            place.width * (1 + a), place.height * (1 + c),
+        ),
+        _correlation(seen, wanted),
+    )  # fmt: skip
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    lengths = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / lengths if lengths > _FLAT * one.size else 0.0
+
+
+def _shared(one: Bytes, other: Bytes, place: Place, likeness: float) -> Overlay | None:
+    """The shared part of both on one grid, no finer than the coarser of the two."""
+    span = _span(place)
+    if span is None:
+        return None
+    scale = (
+        place.width * one.shape[1] / other.shape[1],
+        place.height * one.shape[0] / other.shape[0],
+    )
+    fine = min(1.0, *scale)  # below 1: other is the finer one
+    size = max(8, round(other.shape[1] * fine)), max(8, round(other.shape[0] * fine))
+    under = _warped(_shrunk(one, (scale[0] / fine, scale[1] / fine)), place, size)
+    over = other if fine == 1 else _resized(other, size)
+    left, top, right, bottom = span
+    part = np.s_[
+        int(np.ceil(top * size[1])) : int(bottom * size[1]),
+        int(np.ceil(left * size[0])) : int(right * size[0]),
+    ]
+    return Overlay(under[part], over[part], place, likeness)

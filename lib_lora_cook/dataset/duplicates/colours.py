@@ -1,0 +1,98 @@
+"""One picture in another's colours: what recolouring, greying and tinting do, undone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SAMPLE = 64
+_ROUNDS = 3
+_INLIERS = 0.8
+_TURNED = 3.0  # degrees
+_GREY = 6.0  # levels between the channels
+_SAME = 2.0  # levels
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def recoloured(one: Bytes, other: Bytes) -> Bytes:
+    """`one` (height, width, 3) changed as a whole, so that most of it has `other`'s colours."""
+    small, wanted = _sampled(one), _sampled(other)
+    if cv2.absdiff(small, wanted).mean() < _SAME:
+        return one
+    if _saturation(wanted) < _GREY <= _saturation(small) or _saturation(small) < _GREY:
+        angle = 0.0
+    else:
+        angle = _turn_of_hue(small, wanted)
+    choices = {0.0, angle} if abs(angle) > _TURNED else {0.0}
+    fits = [(*_fit(_turned(small, turn), wanted), turn) for turn in sorted(choices)]
+    _, weights, turn = min(fits, key=lambda fit: fit[0])
+    return cv2.transform(_turned(one, turn), _matrix(weights))
+
+
+def _sampled(image: Bytes) -> Bytes:
+    height, width = image.shape[:2]
+    size = min(_SAMPLE, width), min(_SAMPLE, height)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _saturation(image: Bytes) -> float:
+    """How far the channels lie apart, in levels, in the tenth of the picture with most colour."""
+    spread = image.max(axis=2).astype(np.float32) - image.min(axis=2)
+    return float(np.quantile(spread, 0.9))
+
+
+def _turn_of_hue(one: Bytes, other: Bytes) -> float:
+    """The mean turn of the hue in degrees, weighed by how much colour there is."""
+    a, b = _hsv(one), _hsv(other)
+    weight = np.minimum(a[..., 1] * a[..., 2], b[..., 1] * b[..., 2])
+    turn = np.radians(b[..., 0] - a[..., 0])
+    total = (weight * np.exp(1j * turn)).sum()
+    return float(np.degrees(np.angle(total)))
+
+
+def _hsv(image: Bytes) -> Floats:
+    """Hue in degrees, saturation and value 0 to 1."""
+    return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+
+
+def _turned(image: Bytes, degrees: float) -> Bytes:
+    if degrees == 0:
+        return image
+    hsv = _hsv(image)
+    hsv[..., 0] = (hsv[..., 0] + degrees) % 360
+    return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).clip(0, 255).astype(np.uint8)
+
+
+def _terms(image: Floats, channel: int) -> Floats:
+    """(pixels, 3): the channel, the luma, and 1."""
+    luma = image @ _LUMA
+    return np.stack([image[..., channel], luma, np.ones_like(luma)], axis=-1).reshape(-1, 3)
+
+
+def _fit(small: Bytes, wanted: Bytes) -> tuple[float, Floats]:
+    """What is left over, and each channel's weights; the pixels that differ most do not count."""
+    source, goal = small.astype(np.float32), wanted.astype(np.float32).reshape(-1, 3)
+    terms = [_terms(source, channel) for channel in range(3)]
+    chosen = np.ones(len(goal), bool)
+    weights = np.zeros((3, 3), np.float32)
+    left = np.zeros(len(goal), np.float32)
+    for _ in range(_ROUNDS):
+        left[:] = 0
+        for channel in range(3):
+            rows = terms[channel][chosen]
+            normal = rows.T @ rows + np.diag([len(rows) * 2.0] * 2 + [0.01])
+            start = np.array([1, 0, 0]) * len(rows) * 2.0
+            weights[channel] = np.linalg.solve(normal, rows.T @ goal[chosen, channel] + start)
+            left += np.abs(terms[channel] @ weights[channel] - goal[:, channel])
+        chosen = left <= np.quantile(left, _INLIERS)
+    return float(left[chosen].mean()), weights.copy()
+
+
+def _matrix(weights: Floats) -> Floats:
+    """(3, 4): what gives the new channels from red, green, blue and 1."""
+    luma = np.outer(weights[:, 1], _LUMA)
+    return np.column_stack([np.diag(weights[:, 0]) + luma, weights[:, 2]])
