@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,9 @@ def add_access(parser: Any) -> None:
     parser.add_argument(
         "--login", metavar="NAME|URL", help="ask for the key of a site, and keep it"
     )
+    parser.add_argument(
+        "--get-gallery-dl", action="store_true", help="get the program for further sites"
+    )
 
 
 def add_local(parser: Any) -> None:
@@ -104,9 +108,16 @@ def add_local(parser: Any) -> None:
 
 def gather(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Fetch, preview, or keep a key."""
-    options.keys = options.keys or default_home() / "keys.json"
+    from ..gather.gallery_dl import install_program
+    from ..gather.search import home_in
+
+    home = home_in(default_home())
+    options.home = replace(home, keys=options.keys or home.keys)
     if options.login:
-        return login(options.login, options.keys)
+        return login(options.login, options.home.keys)
+    if options.get_gallery_dl:
+        install_program(home.programs)
+        return {"saved": str(home.programs)}
     if options.refetch:
         return refetch(options, job)
     if options.out is None and not options.preview:
@@ -138,7 +149,7 @@ def from_site(config: GatherConfig, options: argparse.Namespace, job: ConsoleJob
     from ..gather.search import open_search
 
     gathering.check(config)
-    board, web = open_search(config, options.keys, job)
+    board, web = open_search(config, options.home, job)
     if options.preview:
         return gathering.preview(config, board)
     return told(gathering.gather(config, options.out, board, web, options.dry_run), options, job)
@@ -162,7 +173,7 @@ def refetch(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     recover(options.refetch, job)
     failed: list[Failure] = []
     changes = again.plan_refetch(
-        options.refetch, search_of(options), options.keys, again.Wish(options.when, job, failed)
+        options.refetch, search_of(options), options.home, again.Wish(options.when, job, failed)
     )
     return make(options.refetch, changes, failed, options, job)
 

@@ -89,5 +89,13 @@ class Danbooru:
 
     def _json(self, path: str, values: dict[str, str]) -> Any:
         login, key = self.keys.get("login", ""), self.keys.get("api_key", "")
-        headers = basic_auth(login, key) if login and key else {}
-        return self.web.read_json(f"{self.root}{path}?{urlencode(values)}", headers)
+        url = f"{self.root}{path}?{urlencode(values)}"
+        if not (login and key):
+            return self.web.read_json(url)
+        try:
+            return self.web.read_json(url, basic_auth(login, key))
+        except SiteError as error:
+            if error.status != 401:
+                raise
+        # older software takes them in the address alone
+        return self.web.read_json(f"{url}&{urlencode({'login': login, 'api_key': key})}")

@@ -31,6 +31,9 @@ from .sites import SITES, is_address
 from .web import SiteError, Web, in_words
 
 PLACE = "{query}"
+NEED = "gallery-dl>=1.30"
+FOLDER = "gallery-dl"
+"""Where it lies in the person's folder of programs, if it was got from here."""
 _FIRST_PORTION = 100
 _EXAMPLE = re.compile(r"Category: *(\S*) - Subcategory: *(\S*)\nExample *: *(\S+)")
 _WORDS = re.compile(r"TAGS?\b|QUERY|SEARCH(?!=)")
@@ -49,16 +52,41 @@ class Missing(UserError):
         super().__init__(
             "This is no site that is known here", site,
             f"Known: {', '.join(SITES)}, and others of their kind by address. gallery-dl knows "
-            "hundreds more and is not installed; get it with: pip install gallery-dl.",
+            "hundreds more and is not installed; get it with: lora-cook gather "
+            "--get-gallery-dl, or pip install gallery-dl.",
         )  # fmt: skip
 
 
-def find_program() -> list[str] | None:
-    """How gallery-dl is started; None if it is not installed."""
+def find_program(programs: Path) -> list[str] | None:
+    """How gallery-dl is started; None if it is neither installed nor in the folder `programs`."""
+    own = programs / FOLDER / "gallery_dl" / "__main__.py"
+    if own.is_file():
+        return [sys.executable, str(own)]
     if find_spec("gallery_dl") is not None:
         return [sys.executable, "-m", "gallery_dl"]
     found = shutil.which("gallery-dl")
     return [found] if found else None
+
+
+def install_program(programs: Path) -> None:
+    """Get gallery-dl into a folder of its own, so that nothing of the WebUI's Python is altered.
+
+    UserError with pip's last word where that fails.
+    """
+    index = os.environ.get("INDEX_URL", "")  # the WebUI's own setting
+    folder = programs / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pip", "install", "--no-input", "--disable-pip-version-check",
+            "--upgrade", "--target", str(folder), *(["--index-url", index] if index else []), NEED,
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", timeout=600, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = (done.stdout.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(f"gallery-dl could not be installed ({last[:200]})", folder)
 
 
 @dataclass(frozen=True)

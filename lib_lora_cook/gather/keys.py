@@ -21,8 +21,11 @@ WANTED = {
 """Software -> what it wants to know."""
 
 
-def read_keys(file: Path, site: str) -> dict[str, str]:
-    """The keys for a site (its name or address); none if there are none.
+_OTHER_NAMES = {"login": ("username", "user_id"), "user_id": ("login",), "api_key": ("password",)}
+
+
+def read_keys(file: Path, *names: str) -> dict[str, str]:
+    """The keys for a site, under the first of its names and addresses; none if there are none.
 
     A file that others may read is closed to them first. UserError for one that is no JSON.
     """
@@ -32,13 +35,19 @@ def read_keys(file: Path, site: str) -> dict[str, str]:
         return {}
     _close(file)
     try:
-        found = json.loads(text).get(site.rstrip("/"), {})
-        return {str(name): str(value) for name, value in found.items()}
+        known = {name.rstrip("/"): it for name, it in json.loads(text).items()}
+        found: Keys = next((known[it.rstrip("/")] for it in names if it.rstrip("/") in known), {})
+        keys = {str(name): str(value) for name, value in found.items()}
     except (ValueError, AttributeError) as error:  # their text may hold a key: it is not shown
         raise UserError(
             "This file of keys cannot be read", file,
             'Write {"SITE": {"user_id": "...", "api_key": "..."}}.',
         ) from error  # fmt: skip
+    for name, others in _OTHER_NAMES.items():
+        value = next((keys[it] for it in (name, *others) if it in keys), "")
+        if value:
+            keys[name] = value
+    return keys
 
 
 def save_key(file: Path, site: str, keys: Keys) -> None:

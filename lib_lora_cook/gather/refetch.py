@@ -18,7 +18,7 @@ from ..jobs import Job, null_job
 from .download import md5_of
 from .intake import read_origin
 from .posts import Post, caption_of, check_search, sidecar_of, valid_md5
-from .search import open_search
+from .search import Home, open_search
 from .sites import Board
 from .web import SiteError
 
@@ -32,7 +32,7 @@ class Wish:
     failed: list[Failure] = field(default_factory=list)
 
 
-def plan_refetch(folder: Path, config: GatherConfig, keys_file: Path, wish: Wish) -> list[Change]:
+def plan_refetch(folder: Path, config: GatherConfig, home: Home, wish: Wish) -> list[Change]:
     """The changes that bring captions and sidecars up to what the sites say now.
 
     `config.site` is where to look for all; "" looks for each picture where it came from.
@@ -41,7 +41,7 @@ def plan_refetch(folder: Path, config: GatherConfig, keys_file: Path, wish: Wish
     images = scan_captions(folder, wish.failed)
     found: dict[Path, list[str]] = {}
     sidecars: list[Change] = []
-    for image, post, root in _posts(images, config, keys_file, wish):
+    for image, post, root in _posts(images, config, home, wish):
         found[image.path] = split_tags(caption_of(post, config))
         path = image.path.with_suffix(".json")
         old, new = read_caption(path), sidecar_of(post, root)
@@ -51,7 +51,7 @@ def plan_refetch(folder: Path, config: GatherConfig, keys_file: Path, wish: Wish
 
 
 def _posts(
-    images: list[ImageFile], config: GatherConfig, keys_file: Path, wish: Wish
+    images: list[ImageFile], config: GatherConfig, home: Home, wish: Wish
 ) -> Iterator[tuple[ImageFile, Post, str]]:
     """Each picture with its post and the site's address; those without are named."""
     boards: dict[str, Board] = {}
@@ -64,7 +64,7 @@ def _posts(
             if not site:
                 raise UserError("Nothing says where it is from", "", "Give --site.")
             if site not in boards:
-                boards[site] = _open(site, config, keys_file, wish.job)
+                boards[site] = _open(site, config, home, wish.job)
             board = boards[site]
             post = board.by_md5(valid_md5(origin.get("md5")) or md5_of(image.path))
             if post is None:
@@ -76,9 +76,9 @@ def _posts(
             wish.failed.append((image.path, str(error)))
 
 
-def _open(site: str, config: GatherConfig, keys_file: Path, job: Job) -> Board:
+def _open(site: str, config: GatherConfig, home: Home, job: Job) -> Board:
     """A board; an address from a sidecar is not one that the person has named.
 
     It may have come with an archive from anywhere, so it must not lead to this computer.
     """
-    return open_search(replace(config, site=site), keys_file, job, named=bool(config.site))[0]
+    return open_search(replace(config, site=site), home, job, named=bool(config.site))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +15,21 @@ from .sites import Board, UnknownSite, is_address, open_board
 from .web import Web
 
 
+@dataclass(frozen=True)
+class Home:
+    """Where a person keeps the keys for sites, and programs that are not ours."""
+
+    keys: Path
+    programs: Path
+
+
+def home_in(folder: Path) -> Home:
+    """The usual places in the person's own folder."""
+    return Home(folder / "keys.json", folder / "programs")
+
+
 def open_search(
-    config: GatherConfig, keys_file: Path, job: Job = null_job, named: bool = True
+    config: GatherConfig, home: Home, job: Job = null_job, named: bool = True
 ) -> tuple[Board, Web]:
     """The board that a search is meant for, and the way there.
 
@@ -27,14 +41,14 @@ def open_search(
     web = Web(guard_for(own, config.allow), job, config.interval)
     if PLACE not in config.site:
         try:
-            return open_board(config.site, web, keys_file), web
+            return open_board(config.site, web, home.keys), web
         except UnknownSite:
             pass
-    program = find_program()
+    program = find_program(home.programs)
     if program is None:
         raise Missing(config.site)
     address = search_address(config.site, program)
     parts = urlsplit(address)
     root = f"{parts.scheme}://{parts.netloc}"
-    keys = read_keys(keys_file, config.site) or read_keys(keys_file, root)
+    keys = read_keys(home.keys, config.site, root)
     return GalleryDl(root, address, web, program, keys), web

@@ -102,13 +102,13 @@ def open_board(site: str, web: Web, keys_file: Path) -> Board:
     known = known_site(site)
     if known is not None:
         name, entry = known
-        keys = read_keys(keys_file, name) or read_keys(keys_file, entry.root)
+        keys = read_keys(keys_file, name, entry.root, site)
         if entry.software == "gelbooru":
             return Gelbooru(entry.root, web, keys, entry.api, entry.more)
         return SOFTWARE[entry.software](entry.root, web, keys)
     if is_address(site):
         root = root_of(site)
-        return _asked(root, web, read_keys(keys_file, root) or read_keys(keys_file, site))
+        return _asked(root, web, read_keys(keys_file, root, site, split_url(root).netloc))
     raise UnknownSite(site)
 
 

@@ -103,11 +103,28 @@ def test_login_keeps_a_key_and_says_it_to_the_site_alone(
         assert not any(KEY in it for it in board.asked)
 
 
+def test_a_folder_and_tags_for_it_again(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.png").write_bytes(picture(1))
+    out = tmp_path / "set"
+    done = said(capsys, "gather", "--from", tmp_path / "mine", "--out", out)
+    assert (done["found"], done["saved"]) == (1, 1)
+    with serving(Board("danbooru", [Entry(1, picture(1))])) as board:
+        dry = said(capsys, "gather", "--refetch", out, "--site", board.root, "--dry-run")
+        assert not (out / "a.txt").exists()
+        again = said(capsys, "gather", "--refetch", out, "--site", board.root)
+    assert again["changes"] == dry["changes"]
+    assert (out / "a.txt").read_text() == "kafka (honkai: star rail), 1girl, ^_^"
+    said(capsys, "undo", out)
+    assert not (out / "a.txt").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         (), (QUERY,), (QUERY, "--site", "danbooru"), (QUERY, "--site", "nowhere", "--out", "x"),
         (QUERY, "--site", "ftp://x", "--out", "x"), ("--login", "nowhere"),
+        ("--from", "nowhere", "--out", "x"), ("--refetch", "nowhere"),
         (QUERY, "--site", "danbooru", "--out", "x", "--limit", "-1"),
     ],
 )  # fmt: skip

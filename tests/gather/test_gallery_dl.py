@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,20 @@ from lib_lora_cook.config import GatherConfig
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.gather import gallery_dl, search
 from lib_lora_cook.gather.addresses import Refused, guard_for
-from lib_lora_cook.gather.gallery_dl import GalleryDl, Missing, find_program, search_address
+from lib_lora_cook.gather.gallery_dl import (
+    GalleryDl,
+    Missing,
+    find_program,
+    install_program,
+    search_address,
+)
 from lib_lora_cook.gather.gather import gather
+from lib_lora_cook.gather.search import home_in
 from lib_lora_cook.gather.web import SiteError, Web
 
 from .board import Board, Entry, picture, serving
 
-needs_it = pytest.mark.skipif(find_program() is None, reason="gallery-dl is not installed")
+needs_it = pytest.mark.skipif(find_program(Path()) is None, reason="gallery-dl is not installed")
 
 LISTED = """
 DanbooruTagExtractor
@@ -68,31 +75,56 @@ def test_a_site_without_a_search_is_told(site: str, tmp_path: Path) -> None:
 def test_without_it_the_rest_works_and_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "find_program", lambda: None)
-    with pytest.raises(Missing, match="pip install gallery-dl"):
-        search.open_search(GatherConfig(query="x", site="e621"), tmp_path / "keys.json")
+    monkeypatch.setattr(search, "find_program", lambda programs: None)
+    with pytest.raises(Missing, match="--get-gallery-dl, or pip install gallery-dl"):
+        search.open_search(GatherConfig(query="x", site="e621"), home_in(tmp_path))
     with serving(Board("danbooru", [Entry(1, picture(1))])) as board:
         config = GatherConfig(query="1girl", site=board.root)
-        result = gather(
-            config, tmp_path / "set", *search.open_search(config, tmp_path / "keys.json")
-        )
+        result = gather(config, tmp_path / "set", *search.open_search(config, home_in(tmp_path)))
     assert result.saved == 1
 
 
-def test_it_is_found_as_a_module_or_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_found_as_a_module_or_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gallery_dl, "find_spec", lambda name: None)
     monkeypatch.setattr(gallery_dl.shutil, "which", lambda name: "/bin/gallery-dl")
-    assert find_program() == ["/bin/gallery-dl"]
+    assert find_program(tmp_path) == ["/bin/gallery-dl"]
     monkeypatch.setattr(gallery_dl.shutil, "which", lambda name: None)
-    assert find_program() is None
-    monkeypatch.setattr(gallery_dl, "find_spec", importlib.util.find_spec)
+    assert find_program(tmp_path) is None
+
+
+def test_it_is_got_into_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder with a tiny wheel of that name, by the real pip."""
+    wheel, about = "gallery_dl-1.30.0-py3-none-any.whl", "gallery_dl-1.30.0.dist-info"
+    with zipfile.ZipFile(tmp_path / wheel, "w") as packed:
+        packed.writestr("gallery_dl/__main__.py", f"print({LISTED!r})")
+        packed.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: gallery-dl\nVersion: 1.30.0\n"
+        )
+        tags = "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        packed.writestr(f"{about}/WHEEL", tags)
+        packed.writestr(f"{about}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.delenv("INDEX_URL", raising=False)
+    install_program(tmp_path / "programs")
+    found = find_program(tmp_path / "programs")
+    assert found is not None
+    assert found[1].startswith(str(tmp_path))
+    assert search_address("e621", found) == "https://e621.net/posts?tags={query}"
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
+    with pytest.raises(UserError, match="could not be installed"):
+        install_program(tmp_path / "others")
 
 
 def board_of(board: Board, **more: Any) -> tuple[GalleryDl, Web]:
     """The board, read by the real program as one of the sites that it knows."""
     web = Web(guard_for([board.root]), interval=0)
     instance = {"local": {"root": board.root, "pattern": r"127\.0\.0\.1:\d+"}}
-    found = find_program()
+    found = find_program(Path())
     assert found is not None
     address = f"{board.root}/index.php?page=post&s=list&tags={{query}}"
     config = {"gelbooru_v02": instance, **more}

@@ -16,7 +16,7 @@ from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.gather import gather as gathering
 from lib_lora_cook.gather.gather import Gathered, gather, preview
-from lib_lora_cook.gather.search import open_search
+from lib_lora_cook.gather.search import home_in, open_search
 from lib_lora_cook.jobs import Cancelled, Job, null_job
 
 from .board import KEY, USER, Board, Entry, picture, serving, troubled
@@ -31,7 +31,7 @@ def search(
     """A search without long pauses."""
     wishes = {"query": QUERY, "site": board.root, "max_megabytes": 1.0, **wishes}
     config = GatherConfig(**wishes)
-    there, web = open_search(config, out.parent / "keys.json", job)
+    there, web = open_search(config, home_in(out.parent), job)
     web.sleep = lambda seconds: None
     return gather(config, out, there, web, dry_run)
 
@@ -158,7 +158,7 @@ def test_a_limit_a_selection_and_filters(tmp_path: Path) -> None:
 def test_a_preview_tells_the_total_and_fetches_nothing(software: str, tmp_path: Path) -> None:
     with serving(Board(software, [Entry(id, picture(id)) for id in range(1, 31)])) as board:
         config = GatherConfig(query=QUERY, site=board.root)
-        there, _ = open_search(config, tmp_path / "keys.json")
+        there, _ = open_search(config, home_in(tmp_path))
         seen = preview(config, there, 5)
         assert not [it for it in board.asked if it.startswith("/images/")]
     assert seen["total"] == 30

@@ -22,7 +22,8 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
     file = tmp_path / "home" / "keys.json"
     save_key(file, "gelbooru", KEYS)
     save_key(file, "http://booru.lan:8000/", {"login": "me", "api_key": "k"})
-    assert read_keys(file, "gelbooru") == KEYS
+    assert read_keys(file, "gelbooru") == {**KEYS, "login": "1"}
+    assert read_keys(file, "nothing", "gelbooru")["api_key"] == "secret"
     assert read_keys(file, "http://booru.lan:8000")["login"] == "me"
     save_key(file, "gelbooru", {})
     assert read_keys(file, "gelbooru") == {}

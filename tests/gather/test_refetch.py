@@ -11,7 +11,7 @@ from lib_lora_cook.config import GatherConfig
 from lib_lora_cook.dataset import journal
 from lib_lora_cook.gather.gather import gather
 from lib_lora_cook.gather.refetch import Wish, plan_refetch
-from lib_lora_cook.gather.search import open_search
+from lib_lora_cook.gather.search import home_in, open_search
 
 from .board import Board, Entry, picture, serving
 
@@ -20,12 +20,12 @@ NEW = "1girl kafka_(honkai:_star_rail) long_hair"
 
 def gathered(board: Board, out: Path) -> None:
     config = GatherConfig(query="1girl", site=board.root)
-    gather(config, out, *open_search(config, out / "keys.json"))
+    gather(config, out, *open_search(config, home_in(out)))
 
 
 def refetched(site: str, folder: Path, wish: Wish, *allow: str) -> None:
     config = GatherConfig(site=site, allow=allow)
-    changes = plan_refetch(folder, config, folder / "keys.json", wish)
+    changes = plan_refetch(folder, config, home_in(folder), wish)
     assert not journal.apply_changes(folder, changes).failed
 
 
@@ -42,7 +42,7 @@ def test_new_tags_come_behind_the_old_ones(software: str, tmp_path: Path) -> Non
         origin = json.loads((tmp_path / "127-0-0-1_1.json").read_text())
         assert "long_hair" in origin["tags"]["general"]
         config = GatherConfig(site=board.root)
-        assert plan_refetch(tmp_path, config, tmp_path / "keys.json", Wish()) == []
+        assert plan_refetch(tmp_path, config, home_in(tmp_path), Wish()) == []
     journal.undo(tmp_path)
     assert (tmp_path / "127-0-0-1_1.txt").read_text() == "my trigger, 1girl"
 
