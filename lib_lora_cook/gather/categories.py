@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
 from .posts import UNSORTED, Post
-from .web import SiteError, Web
+from .web import PROBES, SiteError, Web
 
 NUMBERS = {"0": "general", "1": "artist", "3": "copyright", "4": "character", "5": "meta"}
 """The numbers that Gelbooru's and Moebooru's tag lists use."""
@@ -24,29 +24,51 @@ def category_of(kind: object) -> str:
     return NUMBERS.get(text) or _WORDS.get(text) or "general"
 
 
-def sorted_tags(post: Post, known: dict[str, str], ask: Callable[[], dict[str, str]]) -> Post:
-    """The post with its unsorted tags by category; `ask` is for those that are not known yet.
+@dataclass
+class Way:
+    """A way to ask a site; one that has never worked is not gone again."""
 
-    Where asking does not help either, tags stay unsorted.
-    """
-    tags = post.tags.get(UNSORTED, ())
-    if any(tag not in known for tag in tags):
-        known.update(ask())
-    found: dict[str, list[str]] = {}
-    for tag in tags:
-        found.setdefault(known.get(tag, UNSORTED), []).append(tag)
-    return replace(post, tags={name: tuple(some) for name, some in found.items()})
+    ask: Callable[[Post, list[str]], dict[str, str]]
+    """A post and those of its tags that are unknown -> tag -> category."""
+    works: bool | None = None
+
+    def found(self, post: Post, unknown: list[str]) -> dict[str, str]:
+        """What the site tells; SiteError where it has told before, and now does not answer."""
+        if self.works is False or not unknown:
+            return {}
+        try:
+            found = self.ask(post, unknown)
+        except SiteError as error:
+            if self.works and error.is_down:
+                raise
+            found = {}
+        self.works = self.works or bool(found)
+        return found
 
 
-def tags_of_page(web: Web, page: str) -> dict[str, str]:
-    """Tag -> category from a post's own page; nothing where there is no such page."""
-    try:
-        text = web.read(page).decode("utf-8", "replace")
-    except SiteError as error:
-        if error.is_down:
-            raise
-        return {}
-    return read_tag_list(text)
+@dataclass
+class TagBook:
+    """What is known of a site's tags, and the ways to learn more, the cheapest first."""
+
+    ways: tuple[Way, ...]
+    known: dict[str, str] = field(default_factory=dict)
+    """Tag -> category."""
+
+    def with_categories(self, post: Post) -> Post:
+        """The post with its unsorted tags by category; what no way tells stays unsorted."""
+        tags = post.tags.get(UNSORTED, ())
+        for way in self.ways:
+            unknown = [tag for tag in tags if tag not in self.known]
+            self.known.update(way.found(post, unknown))
+        found: dict[str, list[str]] = {}
+        for tag in tags:
+            found.setdefault(self.known.get(tag, UNSORTED), []).append(tag)
+        return replace(post, tags={name: tuple(some) for name, some in found.items()})
+
+
+def tags_of_page(web: Web, post: Post) -> dict[str, str]:
+    """Tag -> category from a post's own page."""
+    return read_tag_list(web.read(post.page, tries=PROBES).decode("utf-8", "replace"))
 
 
 def read_tag_list(html: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from .keys import Keys
 from .posts import Post, absolute, extension_of, number, valid_md5
-from .web import SiteError, Web, basic_auth
+from .web import PROBES, TRIES, SiteError, Web, basic_auth
 
 PER_PAGE = 200  # the most that the site gives at once
 LAST_PAGE = 1000  # for page=N; beyond, page=bID goes on below the post ID
@@ -28,7 +28,7 @@ class Danbooru:
     def total(self, query: str) -> int | None:
         """How many posts the search has; None if the site does not say."""
         try:
-            answer = self._json("/counts/posts.json", {"tags": query})
+            answer = self._json("/counts/posts.json", {"tags": query}, PROBES)
             return int(answer["counts"]["posts"])
         except (SiteError, ValueError, TypeError, KeyError):
             return None
@@ -58,7 +58,7 @@ class Danbooru:
 
     def is_spoken(self) -> bool:
         """Whether the site is of this kind; SiteError where it does not let us know."""
-        found = self._json("/posts.json", {"limit": "1"})
+        found = self._json("/posts.json", {"limit": "1"}, PROBES)
         return isinstance(found, list) and all("tag_string" in it for it in found)
 
     def with_categories(self, post: Post) -> Post:
@@ -87,13 +87,13 @@ class Danbooru:
             created_at=str(it.get("created_at") or ""),
         )
 
-    def _json(self, path: str, values: dict[str, str]) -> Any:
+    def _json(self, path: str, values: dict[str, str], tries: int = TRIES) -> Any:
         login, key = self.keys.get("login", ""), self.keys.get("api_key", "")
         url = f"{self.root}{path}?{urlencode(values)}"
         if not (login and key):
-            return self.web.read_json(url)
+            return self.web.read_json(url, tries=tries)
         try:
-            return self.web.read_json(url, basic_auth(login, key))
+            return self.web.read_json(url, basic_auth(login, key), tries)
         except SiteError as error:
             if error.status != 401:
                 raise

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-from .categories import category_of, sorted_tags, tags_of_page
+from .categories import TagBook, Way, category_of, tags_of_page
 from .keys import Keys
 from .posts import SAFE, UNSORTED, Post, absolute, extension_of, number, valid_md5
-from .web import SiteError, Web, in_words
+from .web import PROBES, TRIES, SiteError, Web, in_words
 
 PER_PAGE = 100
 DEEPEST = 20_000  # posts that page numbers reach; further down goes id:<ID
@@ -38,9 +39,15 @@ class Gelbooru:
     api: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
     """What else this site wants in a question."""
-    _known: dict[str, str] = field(default_factory=dict)
-    """Tag -> category."""
-    _names_work: bool = True
+
+    @cached_property
+    def book(self) -> TagBook:
+        """The categories of its tags: asked by name, read from posts' pages, or one at a time."""
+        return TagBook((
+            Way(lambda post, unknown: self._types(unknown, "names", _NAMES)),
+            Way(lambda post, unknown: tags_of_page(self.web, post)),
+            Way(lambda post, unknown: self._types(unknown, "name", 1)),
+        ))  # fmt: skip
 
     def total(self, query: str) -> int | None:
         """How many posts the search has; None if the site does not say."""
@@ -69,21 +76,13 @@ class Gelbooru:
         return self.post(found[0]) if found else None
 
     def with_categories(self, post: Post) -> Post:
-        """The post with its tags sorted: asked by name, or else read from its page."""
-        tags = post.tags.get(UNSORTED, ())
-
-        def ask() -> dict[str, str]:
-            found = self._types([tag for tag in tags if tag not in self._known])
-            if all(tag in found or tag in self._known for tag in tags):
-                return found
-            return {**tags_of_page(self.web, post.page), **found}
-
-        return sorted_tags(post, self._known, ask)
+        """The post with its tags sorted."""
+        return self.book.with_categories(post)
 
     def is_spoken(self) -> bool:
         """Whether the site is of this kind; SiteError where it does not let us know."""
         try:
-            answer = self._ask({"limit": "1"}, {})
+            answer = self._ask({"limit": "1"}, {}, tries=PROBES)
         except NotGelbooru:
             return False
         return answer.count is not None or bool(answer.posts)
@@ -95,7 +94,7 @@ class Gelbooru:
             url = f"{self.root}/images/{it['directory']}/{it['image']}"  # 0.2's older JSON
         known = it.get("tag_info")
         if isinstance(known, list):
-            self._known.update({str(tag["tag"]): category_of(tag["type"]) for tag in known})
+            self.book.known.update({str(tag["tag"]): category_of(tag["type"]) for tag in known})
         return Post(
             id=number(it.get("id")),
             file_url=absolute(self.root, url),
@@ -112,33 +111,29 @@ class Gelbooru:
             created_at=str(it.get("created_at") or it.get("change") or ""),
         )
 
-    def _types(self, tags: list[str]) -> dict[str, str]:
-        """Tag -> category for many tags at once, from sites that can be asked for several."""
+    def _types(self, tags: list[str], option: str, count: int) -> dict[str, str]:
+        """Tag -> category, asked for so many at once."""
         found: dict[str, str] = {}
-        for start in range(0, len(tags), _NAMES):
-            if not self._names_work:
-                return found
-            some = tags[start : start + _NAMES]
-            try:
-                answer = self._ask({"names": " ".join(some), "limit": "100"}, self.more, "tag")
-            except SiteError as error:
-                if error.is_down:
-                    raise
-                answer = Answer([])
+        for start in range(0, len(tags), count):
+            some = tags[start : start + count]
+            asked = {option: " ".join(some), "limit": str(count)}
+            answer = self._ask(asked, self.more, "tag", PROBES)
             types = {str(it.get("name")): category_of(it.get("type")) for it in answer.posts}
-            new = {tag: types[tag] for tag in some if tag in types}
-            self._names_work = bool(new)
-            found |= new
+            found |= {tag: types[tag] for tag in some if tag in types}
+            if not found:
+                break  # a site that takes no such question
         return found
 
     def _ask(
-        self, values: Mapping[str, str], more: Mapping[str, str], what: str = "post"
-    ) -> Answer:
+        self, values: Mapping[str, str], more: Mapping[str, str], what: str = "post",
+        tries: int = TRIES,
+    ) -> Answer:  # fmt: skip
         start = {"page": "dapi", "s": what, "q": "index"}
         names = ("user_id", "api_key")
         secret = {name: self.keys[name] for name in names if name in self.keys}
         query = urlencode({**start, **more, **values, **secret})
-        return read_answer(self.web.read(f"{self.api or self.root}/index.php?{query}"), self.root)
+        url = f"{self.api or self.root}/index.php?{query}"
+        return read_answer(self.web.read(url, tries=tries), self.root)
 
 
 class NotGelbooru(SiteError):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from .categories import category_of, sorted_tags, tags_of_page
+from .categories import TagBook, Way, category_of, tags_of_page
 from .keys import Keys
 from .posts import SAFE, UNSORTED, Post, Tags, absolute, extension_of, number, valid_md5
-from .web import SiteError, Web
+from .web import PROBES, SiteError, Web
 
 PER_PAGE = 100
 _RATINGS = {"s": SAFE, "q": "questionable", "e": "explicit"}
@@ -24,13 +25,18 @@ class Moebooru:
     root: str
     web: Web
     keys: Keys
-    _known: dict[str, str] = field(default_factory=dict)
-    """Tag -> category."""
+
+    @cached_property
+    def book(self) -> TagBook:
+        """The categories of its tags: in its lists, or else on posts' pages."""
+        return TagBook((Way(lambda post, unknown: tags_of_page(self.web, post)),))
 
     def total(self, query: str) -> int | None:
         """How many posts the search has; None if the site does not say."""
         try:
-            text = self.web.read(self._url("/post.xml", {"tags": query, "limit": "1"})).decode()
+            text = self.web.read(
+                self._url("/post.xml", {"tags": query, "limit": "1"}), tries=PROBES
+            ).decode()
         except (SiteError, UnicodeDecodeError):
             return None
         count = re.search(r"<posts\b[^>]*\bcount=[\"'](\d+)", text)
@@ -49,12 +55,12 @@ class Moebooru:
         return next(iter(self._posts({"tags": f"md5:{md5}", "limit": "1"})), None)
 
     def with_categories(self, post: Post) -> Post:
-        """The post with its tags sorted, asked from its page where the list did not say."""
-        return sorted_tags(post, self._known, lambda: tags_of_page(self.web, post.page))
+        """The post with its tags sorted."""
+        return self.book.with_categories(post)
 
     def is_spoken(self) -> bool:
         """Whether the site is of this kind; SiteError where it does not let us know."""
-        found = self.web.read_json(self._url("/post.json", {"limit": "1"}))
+        found = self.web.read_json(self._url("/post.json", {"limit": "1"}), tries=PROBES)
         return isinstance(found, list) and all("tags" in it and "md5" in it for it in found)
 
     def _posts(self, values: dict[str, str]) -> list[Post]:
@@ -62,7 +68,7 @@ class Moebooru:
         found = self.web.read_json(self._url("/post.json", {**values, **more}))
         if isinstance(found, dict):
             types = found.get("tags") or {}
-            self._known.update({str(tag): category_of(kind) for tag, kind in types.items()})
+            self.book.known.update({str(tag): category_of(kind) for tag, kind in types.items()})
             found = found.get("posts")
         if not isinstance(found, list):
             raise SiteError(200, f"Moebooru does not take this search ({found})", self.root)

@@ -124,18 +124,19 @@ class UnknownSite(UserError):
 
 def _asked(root: str, web: Web, keys: Keys) -> Board:
     """The board at an address, found by asking it in the manner of each software."""
-    closed: SiteError | None = None
+    trouble: SiteError | None = None
     for make in SOFTWARE.values():
         board = make(root, web, keys)
         try:
             if board.is_spoken():
                 return board
         except SiteError as error:
-            if error.is_down:
-                raise
-            if error.status in (401, 403):
-                closed = closed or error
-    raise closed or UnknownSite(root)
+            # a way that is closed or busy is there; one that breaks off may only be another's
+            if error.status in (401, 403, 429, 503) or trouble is None:
+                trouble = error
+    if trouble is not None and (trouble.is_down or trouble.status in (401, 403)):
+        raise trouble
+    raise UnknownSite(root)
 
 
 def short_name(site: str) -> str:

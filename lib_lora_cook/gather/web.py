@@ -22,6 +22,7 @@ from .addresses import Guard, port_of, shown, split_url
 AGENT = "LoRA-Cook/0.1 (dataset gathering; one request at a time)"
 TIMEOUT = 30.0
 TRIES = 5
+PROBES = 2  # tries where a site may well not have what it is asked for
 LONGEST_WAIT = 300.0  # seconds; a server that asks for more gets no further tries now
 LARGEST_ANSWER = 64 << 20  # bytes of an API's answer
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -62,20 +63,22 @@ class Web:
     _next: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Reply]:
+    def open(
+        self, url: str, headers: Mapping[str, str] | None = None, tries: int = TRIES
+    ) -> Iterator[Reply]:
         """An answer of status 200 or 206; waits and asks again where a server is busy.
 
         Raises Refused for an address that must not be reached, SiteError for any other status.
         """
         error: SiteError | None = None
-        for attempt in range(TRIES):
+        for attempt in range(tries):
             connection, answer, at = self._ask(url, dict(headers or {}))
             with closing(connection):
                 if isinstance(answer, HTTPResponse) and answer.status in (200, 206):
                     yield Reply(answer.status, at, answer)
                     return
                 error, wait = _trouble(answer, at, attempt)
-            if not error.is_down or wait > LONGEST_WAIT or attempt == TRIES - 1:
+            if not error.is_down or wait > LONGEST_WAIT or attempt == tries - 1:
                 break
             self.job.log(f"{error.what}: {error.where}; waiting {wait:.0f} s")
             self.pause(wait)
@@ -84,12 +87,12 @@ class Web:
         assert error is not None
         raise error
 
-    def read(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
+    def read(self, url: str, headers: Mapping[str, str] | None = None, tries: int = TRIES) -> bytes:
         """A whole answer; SiteError also where it is too large or cut short."""
-        for attempt in range(TRIES):
+        for attempt in range(tries):
             data = b""
             try:
-                with self.open(url, headers) as reply:
+                with self.open(url, headers, tries) as reply:
                     data = reply.body.read(LARGEST_ANSWER + 1)
                     whole = length_of(reply) in (None, len(data))
             except (OSError, HTTPException):
@@ -102,9 +105,11 @@ class Web:
             return data
         raise SiteError(0, "The site's answers are cut short", shown(url), "Try again later.")
 
-    def read_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+    def read_json(
+        self, url: str, headers: Mapping[str, str] | None = None, tries: int = TRIES
+    ) -> Any:
         """An answer in JSON, or its text where it is none; None for an empty one."""
-        text = self.read(url, headers).decode("utf-8", "replace").strip()
+        text = self.read(url, headers, tries).decode("utf-8", "replace").strip()
         try:
             return json.loads(text) if text else None
         except (ValueError, RecursionError):

@@ -72,7 +72,9 @@ class Board:
     per_page: int = 20
     needs_keys: bool = False
     tag_list: str = "names"
-    """How a Gelbooru tells categories: names, page, none."""
+    """How a Gelbooru tells categories: names (many at once), name (one), page, none."""
+    rude: bool = False
+    """Whether it hangs up on questions that it does not understand."""
     json_only: bool = False
     redirects: dict[str, str] = field(default_factory=dict)
     slow: float = 0.0
@@ -122,7 +124,11 @@ class Handler(BaseHTTPRequestHandler):
             self.file(int(parts.path.split("/")[2]))
         elif board.api_troubles:
             self.say(board.api_troubles.pop(0), b"", {"Retry-After": "1"})
-        elif not getattr(self, board.software)(parts.path, query):
+        elif getattr(self, board.software)(parts.path, query):
+            pass
+        elif board.rude:
+            self.close_connection = True
+        else:
             self.say(404, b"no such page")
 
     def say(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> bool:
@@ -194,7 +200,8 @@ class Handler(BaseHTTPRequestHandler):
         if board.needs_keys and (query.get("user_id"), query.get("api_key")) != (USER, KEY):
             return self.say(401, b"Missing authentication")
         if query.get("s") == "tag":
-            return board.tag_list == "names" and self.tag_names(query.get("names", "").split())
+            asked = query.get(board.tag_list, "").split()
+            return bool(asked) and self.tag_names(asked)
         posts = board.found(query.get("tags", ""))
         some = self.page(posts, query, 0)
         if board.json_only:

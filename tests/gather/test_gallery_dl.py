@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def test_it_is_found_as_a_module_or_a_program(
     assert find_program(tmp_path) is None
 
 
+@pytest.mark.skipif(find_spec("pip") is None, reason="this Python has no pip")
 def test_it_is_got_into_a_folder_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

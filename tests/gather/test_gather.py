@@ -82,10 +82,13 @@ def test_captions_and_sidecars(software: str, tmp_path: Path) -> None:
     assert origin["tags"]["copyright"] == ["honkai:_star_rail"]
 
 
-@pytest.mark.parametrize("tag_list", ["names", "page", "none"])
-def test_a_gelbooru_s_categories_however_it_tells_them(tag_list: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rude", [False, True])
+@pytest.mark.parametrize("tag_list", ["names", "name", "page", "none"])
+def test_a_gelbooru_s_categories_however_it_tells_them(
+    tag_list: str, rude: bool, tmp_path: Path
+) -> None:
     posts = [Entry(1, picture(1)), Entry(2, picture(2), tags=f"{QUERY} 1girl long_hair highres")]
-    with serving(Board("gelbooru", posts, tag_list=tag_list)) as board:
+    with serving(Board("gelbooru", posts, tag_list=tag_list, rude=rude)) as board:
         search(board, tmp_path / "set", categories=("general", "artist"), rating_tag=True)
     caption = (tmp_path / "set" / "127-0-0-1_2.txt").read_text()
     everything = "kafka (honkai: star rail), 1girl, long hair, highres, general"
