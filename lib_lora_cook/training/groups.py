@@ -55,6 +55,14 @@ def problems(config: TrainingConfig) -> list[str]:
         wrong.append(
             f"network_dropout does nothing in a {kind}: set rank_dropout or module_dropout instead"
         )
+    dropouts = {
+        "network_dropout": network.network_dropout, "rank_dropout": network.rank_dropout,
+        "module_dropout": network.module_dropout,
+    }  # fmt: skip
+    wrong += [
+        f"{name} is 1, so nothing would be left to train: 0.1 is usual"
+        for name, rate in dropouts.items() if rate == 1
+    ]  # fmt: skip
     shares = {network.down_lr_weight, network.mid_lr_weight, network.up_lr_weight} - {""}
     if is_adaptive(config.optimizer.optimizer_type) and (plus not in ([], [1.0]) or shares):
         wrong.append(

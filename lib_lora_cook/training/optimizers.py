@@ -125,6 +125,10 @@ def problems(config: OptimizerConfig) -> list[str]:
     wrong += learning_rate.problems(config) + _of_adaptive(config.optimizer_type, rates)
     if config.lr_scheduler == "adafactor" and not _has_own_rate(config):
         wrong.append("lr_scheduler adafactor is for Adafactor with relative_step: choose constant")
+    if config.optimizer_type.casefold() == "dadaptsgd" and config.lr_warmup_steps > 0:
+        wrong.append(  # it divides by what it sees of the first step
+            "DAdaptSGD cannot begin at a rate of 0: set lr_warmup_steps to 0, or choose DAdaptAdam"
+        )
     heard = _complaint(factory_of, config.optimizer_type)
     for argument in config.optimizer_args:
         heard += _complaint(parse_optimizer_args, [argument])

@@ -174,6 +174,7 @@ def test_skipped_modules_are_waited_for(folder: Path, pipelines: dict[str, Any])
         ({"optimizer_type": "Prodigy", "loraplus_lr_ratio": 16}, "one learning rate for all"),
         ({"optimizer_type": "DAdaptAdam", "up_lr_weight": "sine"}, "one learning rate for all"),
         ({"down_lr_weight": "sin"}, "or one of cosine"),
+        ({"rank_dropout": 1.0}, "rank_dropout is 1, so nothing would be left to train"),
         ({"network_type": "DoRA", "loraplus_lr_ratio": 16}, ""),
         ({"optimizer_type": "Prodigy"}, ""),
     ],
