@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ..config import GROUPS, SubsetConfig, out_of_bounds
+from ..config.spellings import STEPS, respelt
 from ..config_file import GROUP_OF, SUBSET_KEYS
 from .base import Foreign, Table, is_asked, listed
 
@@ -215,9 +216,10 @@ def trained_parts(arguments: Table) -> Table:
     if optimizer.startswith("LoraEasyCustomOptimizer."):
         settings["optimizer_type"] = optimizer.rpartition(".")[2]
     rates = arguments.get("text_encoder_lr")
-    if isinstance(rates, list) and "text_encoder_lr" not in settings and len(set(rates)) == 1:
-        settings["text_encoder_lr"] = rates[0]
-    return settings
+    if isinstance(rates, list) and rates and "text_encoder_lr" not in settings:
+        settings["text_encoder_lr"] = rates[0]  # its LoRA has one rate for both encoders
+    shares = respelt({name: it for name in STEPS if isinstance(it := arguments.get(name), str)})
+    return settings | {name: it for name, it in shares.items() if isinstance(it, float)}
 
 
 def literal(text: str) -> Any:

@@ -151,6 +151,7 @@ def adapted(layers: list[Layer], config: TrainingConfig) -> list[Layer]:
     return [it for it in layers if config.network.network_type != "LoRA" or it.place != "resnet"]
 
 
+@pytest.mark.slow  # all together
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 @pytest.mark.parametrize("kind", KINDS)
