@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 from secrets import compare_digest
 from typing import Any
 
 import gradio as gr
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
-from modules import paths, script_callbacks, shared
+from modules import script_callbacks, shared
 
 host: Any = None
 problem: str | None = None
 try:  # all of ours now: the WebUI has this folder on its path only while it loads us
     from lib_lora_cook import api
+    from lib_lora_cook.hosts import axes, settings
     from lib_lora_cook.hosts.detect import find_host
-    from lib_lora_cook.ui import runner, tab
+    from lib_lora_cook.ui import runs, tab
 
     host, problem = find_host()
 except Exception as error:
@@ -30,7 +30,7 @@ def build_page() -> gr.Blocks:
     why = problem
     if host is not None:
         try:
-            return tab.build_tab(host, problem)
+            return tab.build_tab(host, problem, recipe=settings.first_values(host.lora_dir))
         except Exception as error:
             traceback.print_exc()
             why = f"LoRA Cook's page could not be built: {type(error).__name__}: {error}"
@@ -50,9 +50,11 @@ def on_app_started(_: Any, app: Any) -> None:
     """Our routes, where the WebUI has any, under the same names and passwords."""
     if host is not None and shared.cmd_opts.api:
         guard = check if shared.cmd_opts.api_auth else None
-        api.add_routes(app, host, [Path(paths.data_path)], guard)
+        api.add_routes(app, host, settings.allowed_folders(), guard)
 
 
 script_callbacks.on_ui_tabs(lambda: [(build_page(), "LoRA Cook", "lora_cook")])
 script_callbacks.on_app_started(on_app_started)
-script_callbacks.on_script_unloaded(lambda: host is not None and runner.RUNNER.stop())
+if host is not None:
+    script_callbacks.on_ui_settings(settings.add_section)
+    script_callbacks.on_before_ui(lambda: axes.add_axes(lambda: runs.lora_names(host.lora_dir)))

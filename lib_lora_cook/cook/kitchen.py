@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Cancelled
 from ..training.train import EpochEnd, Event, Step, train
+from .cards import card_of, trial_of
 from .files import lora_name, step_name
 from .larder import Larder
 from .samples import Easel, Sampled
@@ -102,9 +103,7 @@ class Kitchen:
             self.larder.discard()
         else:
             if loop.step > self.larder.saved_at:
-                self.larder.write_lora(
-                    step_name(self.save.output_name, loop.step), loop.epoch, loop.step
-                )
+                self.serve(step_name(self.save.output_name, loop.step), loop.epoch, loop.step)
             self.larder.keep_state()
         self.host.refresh_loras()
 
@@ -115,9 +114,8 @@ class Kitchen:
         last = step.step >= self.trainer.total_steps  # whose file is the plain one
         if _due(self.save.save_every_n_steps, step.step) and not last:
             name = step_name(self.save.output_name, step.step)
-            self.larder.write_lora(name, step.epoch, step.step)
+            self.serve(name, step.epoch, step.step)
             self.larder.keep_state()
-            self.host.refresh_loras()
         elif _due(self.save.save_state_every_n_steps, step.step) or self.minutes_are_over():
             self.larder.keep_state()
 
@@ -131,9 +129,20 @@ class Kitchen:
         last = end.step >= self.trainer.total_steps
         if last or _due(self.larder.every, end.epoch):
             name = lora_name(self.save.output_name, end.epoch, last=last)
-            self.larder.write_lora(name, end.epoch, end.step, last=last)
-            self.host.refresh_loras()
+            self.serve(name, end.epoch, end.step, last=last)
         self.larder.keep_state()
+
+    def serve(self, name: str, epoch: int, step: int, *, last: bool = False) -> None:
+        """Write a file and give it to the host; one that the host does not take does not count."""
+        larder = self.larder
+        path = larder.write_lora(name, epoch, step, last=last)
+        if path is None:
+            return
+        card = card_of(larder, epoch, step)
+        refusal = self.host.accept_lora(path, card, trial_of(larder.config, card.activation_text))
+        if refusal:
+            self.job.log(f"{path.name}: {refusal}")
+            larder.files = [it for it in larder.files if it.path != path]
 
 
 def _due(every: int | None, number: int) -> bool:

@@ -15,6 +15,7 @@ from ..config_file import run_text
 from ..errors import UserError
 from ..jobs import Job
 from ..models.trainable import TrainableModel
+from ..networks.card import drop_lora
 from ..networks.weights import as_text, save_network, write_atomically
 from ..training import optimizers
 from ..training.learning_rate import warmup_steps
@@ -153,14 +154,16 @@ class Larder:
             names = [state_name(self.name), f"{self.name}.toml"]
             pictures = [it for it in (folder / FOLDER).glob("*.png") if is_sample(it, self.name)]
             loras = [it.path for it in scan_loras(folder, self.name)]
-            for path in [*loras, *pictures, *(folder / name for name in names)]:
+            for lora in loras:
+                drop_lora(lora)
+            for path in [*pictures, *(folder / name for name in names)]:
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # Another run's pictures may be in it, or it is not there.
                 (folder / FOLDER).rmdir()
         self.files = []
 
-    def write_lora(self, name: str, epoch: int, step: int, *, last: bool = False) -> None:
-        """One LoRA file with all its metadata; tells where no folder takes it.
+    def write_lora(self, name: str, epoch: int, step: int, *, last: bool = False) -> Path | None:
+        """One LoRA file with all its metadata; None, and told so, where no folder takes it.
 
         The last file waits for room, and is UserError if there is none in time.
         """
@@ -182,13 +185,14 @@ class Larder:
         if last and path is None:
             path = self.insist(name, write)
         if path is None:
-            return
+            return None
         self.saved_at = step
         now = next(it for it in scan_loras(path.parent, self.name) if it.path == path)
         self.files = [it for it in self.files if it.path.name != name] + [now]
         for old in expired(self.files, self.config.save, self.every, now):
-            old.unlink(missing_ok=True)
+            drop_lora(old)
             self.files = [it for it in self.files if it.path != old]
+        return path
 
     def insist(self, name: str, write: Callable[[Path], None]) -> Path:
         """Try until the file is written; UserError if that takes too long."""

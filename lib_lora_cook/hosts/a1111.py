@@ -19,6 +19,7 @@ from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import RepaddedTokenizer, TextEncoder, clip_encoder, open_clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
+from ..networks.weights import layers_of_file
 from . import borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
@@ -92,6 +93,30 @@ class A1111Host(WebuiHost):
             if sd_models.model_data.sd_model is sd_model and before and not self.loras_changed:
                 networks.loaded_networks[:] = before
                 apply_loras(networks, sd_model)
+
+    @contextmanager
+    def kept_loras(self) -> Iterator[None]:
+        """Afterwards the host holds the LoRAs as loaded that it holds now, and no more copies.
+
+        It keeps a copy of every weight that it has ever merged a LoRA into.
+        """
+        networks, sd_model = sys.modules["networks"], shared.sd_model
+        before, copied = list(networks.loaded_networks), set(copies(sd_model))
+        try:
+            yield
+        finally:
+            networks.loaded_networks.clear()
+            apply_loras(networks, sd_model)
+            for module in set(copies(sd_model)) - copied:
+                module.network_weights_backup = None
+            networks.loaded_networks[:] = before
+
+    def unmatched(self, lora: Path) -> list[str]:
+        """The layers of a file that the host's own loader has no place for."""
+        networks = sys.modules["networks"]
+        loaded = networks.load_network(lora.stem, networks.available_networks[lora.stem])
+        matched = {it.network_key.partition(".")[0] for it in loaded.modules.values()}
+        return sorted(layers_of_file(lora) - matched)
 
 
 def make_host() -> A1111Host:
@@ -177,6 +202,11 @@ def encoders_of(sd_model: Any, family: ModelFamily) -> tuple[TextEncoder, ...]:
 def attention_classes(unet: nn.Module) -> set[type]:
     """The classes that compute attention in the UNet, whose forward the host's settings swap."""
     return {type(it) for it in unet.modules() if type(it).__name__ == "CrossAttention"}
+
+
+def copies(sd_model: nn.Module) -> list[Any]:
+    """The layers of whose weights the host keeps a copy."""
+    return [it for it in sd_model.modules() if vars(it).get("network_weights_backup") is not None]
 
 
 @torch.no_grad()

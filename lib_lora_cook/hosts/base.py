@@ -14,7 +14,9 @@ from ..config import ModelConfig
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..captioning.base import Tagger
     from ..models.trainable import TrainableModel
+    from ..networks.card import LoraCard
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,15 @@ class GenerateRequest:
     prompts: tuple[str, ...]
     seeds: tuple[int, ...]
     negative_prompt: str = ""
-    steps: int = 20
-    cfg_scale: float = 7.0
+    steps: int = 0
+    """0 is what the person uses in the host; so it is for cfg_scale, sampler and scheduler."""
+    cfg_scale: float = 0.0
     width: int = 0
     """Pixels; 0 is the model's own size."""
     height: int = 0
     sampler: str = ""
-    """kohya's name (config.SAMPLERS); empty is the host's own choice."""
+    """kohya's name (config.SAMPLERS), or the host's own."""
+    scheduler: str = ""
 
 
 class Wardrobe(Protocol):
@@ -64,14 +68,23 @@ class Host(Protocol):
     def generate(self, request: GenerateRequest) -> list[Image.Image]:
         """Draw pictures with the loaded model as it is dressed now."""
 
-    def taggers(self) -> dict[str, Path]:
-        """Tagger name -> folder."""
+    def accept_lora(self, lora: Path, card: LoraCard, trial: GenerateRequest) -> str:
+        """Show a new LoRA file with its card and a preview, after a trial by the host's own loader.
+
+        Why the host does not take it, in a sentence; "" where it does. May be called on a loan.
+        """
+
+    def taggers(self) -> dict[str, Path | Tagger]:
+        """Tagger name -> folder, or what the host runs itself."""
 
     def upscalers(self) -> list[str]:
         """Names of upscalers."""
 
+    def upscale(self, image: Image.Image, name: str, scale: float) -> Image.Image:
+        """The picture enlarged by `scale` with one of `upscalers()`."""
+
     def refresh_loras(self) -> None:
-        """Make the host see new LoRA files."""
+        """Make the host see new LoRA files, and forget what it knows of old ones by name."""
 
     def interrupted(self) -> bool:
         """Whether the person pressed the host's Interrupt."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+Arrange = Callable[[], AbstractContextManager[None]]
 PAUSE, TRIES = 0.02, 50
 """Seconds between two looks whether another thread has taken the queue, and how many."""
 
@@ -58,6 +59,37 @@ class QueueLock:
         finally:
             self._lock.acquire()
             self._owner, self._depth = threading.get_ident(), depth
+
+
+class Loan:
+    """A host's modules as `arrange` makes them; put aside and taken up again between two steps."""
+
+    def __init__(
+        self, live: Iterable[nn.Module], arrange: Arrange, still_there: Callable[[], None]
+    ) -> None:
+        self._live, self._arrange, self._still_there = list(live), arrange, still_there
+        self._arranged = ExitStack()
+        self._bare: list[nn.Module] = []
+
+    def __enter__(self) -> Loan:
+        modules = (it for part in self._live for it in part.modules())
+        self._bare = [it for it in modules if "forward" not in vars(it)]
+        self._arranged.enter_context(self._arrange())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._arranged.close()
+        if isinstance(exception[1], RuntimeError):
+            self._still_there()  # the model was taken away in the middle of a step: that is why
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The modules as the host had them, no adapter on; then again as we had them."""
+        with undressed(self._bare), kept_randomness():
+            self._arranged.close()
+            yield
+            self._still_there()
+            self._arranged.enter_context(self._arrange())
 
 
 @contextmanager

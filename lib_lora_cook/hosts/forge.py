@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from backend import attention, memory_management, stream
 from backend.nn import unet as backend_unet
-from modules import processing, sd_models
+from backend.patcher.lora import load_lora, model_lora_keys_clip, model_lora_keys_unet
+from modules import processing, sd_models, shared
 from modules_forge import main_entry
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
+from ..networks.weights import read_file
 from . import blocks, borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
@@ -89,6 +91,17 @@ class ForgeHost(WebuiHost):
             stack.enter_context(borrow.swapped(stream, "stream_activated", False))
             stack.enter_context(blocks.out_of_place(modules[0]))
             yield
+
+    def unmatched(self, lora: Path) -> list[str]:
+        """The layers of a file that the host's own loader has no place for."""
+        own = shared.sd_model.forge_objects_original
+        rest, _ = read_file(lora)
+        for places in (
+            model_lora_keys_unet(own.unet.model, {}),
+            model_lora_keys_clip(own.clip.cond_stage_model, {}),
+        ):
+            _, rest = load_lora(rest, places)
+        return sorted({name.partition(".")[0] for name in rest})
 
     def refresh_loras(self) -> None:
         """Make the host see new LoRA files, and forget what it has read of old ones by name."""

@@ -13,15 +13,19 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ..captioning.base import Tagger
 from ..config import ModelConfig
 from ..errors import UserError
 from ..models.diffusers import DiffusersModel, family_of
 from ..models.trainable import SD1, TrainableModel
+from ..networks.card import LoraCard, write_card
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from .base import GenerateRequest, default_home
 
 __all__ = ["StandaloneHost", "default_home"]
 
+STEPS, CFG_SCALE = 20, 7.0
+"""Where a request names none."""
 PRECISIONS = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PILLOW_UPSCALERS = {
     "Lanczos": Image.Resampling.LANCZOS,
@@ -92,12 +96,18 @@ class StandaloneHost:
         with sampling_by(self._loaded, request.sampler):
             drawn = self._loaded(
                 **texts_of(request, self._loaded, self._asked[0]),
-                num_inference_steps=request.steps, guidance_scale=request.cfg_scale,
+                num_inference_steps=request.steps or STEPS,
+                guidance_scale=request.cfg_scale or CFG_SCALE,
                 width=request.width or None, height=request.height or None, generator=generators,
             )  # fmt: skip
         return list(drawn.images)
 
-    def taggers(self) -> dict[str, Path]:
+    def accept_lora(self, lora: Path, card: LoraCard, trial: GenerateRequest) -> str:
+        """Lay the card beside the file, for a WebUI that is shown this folder; nothing is tried."""
+        write_card(lora, card)
+        return ""
+
+    def taggers(self) -> dict[str, Path | Tagger]:
         """Every folder below `taggers` that holds a model.onnx."""
         return {
             path.parent.name: path.parent for path in sorted(self.tagger_dir.glob("*/model.onnx"))

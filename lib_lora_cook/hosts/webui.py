@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modules import call_queue, paths, processing, scripts, shared
 from torch import nn
 
+from ..captioning.base import Tagger
 from ..errors import UserError
 from ..jobs import Cancelled
-from . import borrow
+from ..networks.card import LoraCard, preview_path, write_card
+from . import borrow, settings, taggers, txt2img
 from .base import GenerateRequest
 
 BATCH = 4
@@ -35,9 +39,7 @@ class WebuiHost:
         self.cache_dir = Path(paths.data_path).absolute() / "cache" / "lora_cook"
         self.lock = borrow.QueueLock(call_queue.queue_lock)
         self.loras_changed = False
-        self.lets_in = True
-        """Whether a generation that waits is served between two steps."""
-        self._give_way: Callable[[], None] | None = None
+        self._loan: borrow.Loan | None = None
 
     @property
     def output_dirs(self) -> list[Path]:
@@ -54,41 +56,32 @@ class WebuiHost:
             if nested:
                 yield
                 return
-            begin(text)
-            try:
-                yield
-            finally:
-                shared.state.end()
+            with uninterrupted_by_reload():
+                begin(text)
+                try:
+                    yield
+                finally:
+                    shared.state.end()
 
     @contextmanager
     def loan(
-        self, live: Sequence[nn.Module], arrange: Callable[[], AbstractContextManager[None]],
-        still_there: Callable[[], None],
-    ) -> Iterator[None]:  # fmt: skip
+        self, live: Sequence[nn.Module], arrange: borrow.Arrange, still_there: Callable[[], None]
+    ) -> Iterator[None]:
         """The model as `arrange` makes it, given back for each generation that waits."""
-        bare = [it for part in live for it in part.modules() if "forward" not in vars(it)]
-
-        def give_way() -> None:
-            with borrow.undressed(bare), borrow.kept_randomness():
-                arranged.close()
-                shared.state.end()
-                self.lock.let_in()
-                begin(TRAINING)
-                still_there()
-                arranged.enter_context(arrange())
-
-        with ExitStack() as arranged:
-            arranged.enter_context(arrange())
-            self._give_way = give_way
+        with borrow.Loan(live, arrange, still_there) as self._loan:
             try:
                 yield
             finally:
-                self._give_way = None
+                self._loan = None
 
     def rest(self) -> None:
-        """Between two steps: serve who waits for the queue."""
-        if self._give_way is not None and self.lets_in and self.lock.awaited:
-            self._give_way()
+        """Between two steps: serve who waits for the queue, with the model as it was."""
+        if self._loan is None or not self.lock.awaited or not settings.SERVE.value():
+            return
+        with self._loan.aside():
+            shared.state.end()
+            self.lock.let_in()
+            begin(TRAINING)
 
     def generate(self, request: GenerateRequest) -> list[Any]:
         """Draw with the host's own process_images; Cancelled when the person interrupts it."""
@@ -100,11 +93,55 @@ class WebuiHost:
                 pictures += draw(request, prompts[some], seeds[some])
         return pictures
 
-    def taggers(self) -> dict[str, Path]:
-        """Tagger name -> folder, of every folder with a model.onnx where taggers are kept."""
+    def accept_lora(self, lora: Path, card: LoraCard, trial: GenerateRequest) -> str:
+        """Show a file with its card; then, unless the person forbids it, have the host try it."""
+        write_card(lora, card)
+        self.refresh_loras()
+        inside = lora.resolve().is_relative_to(self.lora_dir.resolve())
+        wanted = inside and settings.TRY.value() and not self.interrupted()
+        if not wanted or "networks" not in sys.modules:
+            return ""
+        with self.at_work(DRAWING), self._loan.aside() if self._loan else nullcontext():
+            return self._tried(lora, trial)
+
+    def _tried(self, lora: Path, trial: GenerateRequest) -> str:
+        """Why the host does not draw with a file as it should; "" and its preview where it does."""
+        listed = sys.modules["networks"].available_networks.get(lora.stem)
+        if listed is None or not Path(listed.filename).samefile(lora):
+            return "Another file in the WebUI's LoRA folder has the same name, and hides this one."
+        try:
+            with self.kept_loras():
+                if left := self.unmatched(lora):
+                    return f"The WebUI leaves {len(left)} of its layers aside, first {left[0]}."
+                drawn = (self._tagged(trial, f"<lora:{lora.stem}:{weight}>") for weight in (0, 1))
+                without, worn = drawn
+        except Cancelled:
+            raise
+        except Exception as error:  # a trial that fails, for want of memory even, ends no run
+            traceback.print_exc()
+            return f"The WebUI failed to draw with it ({type(error).__name__}: {error})."
+        worn.save(preview_path(lora))
+        if without.tobytes() == worn.tobytes():
+            return "The WebUI draws the same picture with it and without it."
+        return ""
+
+    def _tagged(self, trial: GenerateRequest, tag: str) -> Any:
+        prompts = tuple(f"{prompt} {tag}" for prompt in trial.prompts[:1])
+        return self.generate(replace(trial, prompts=prompts, seeds=trial.seeds[:1]))[0]
+
+    def kept_loras(self) -> AbstractContextManager[None]:
+        """Afterwards the host holds the LoRAs as loaded that it holds now."""
+        return nullcontext()
+
+    def unmatched(self, lora: Path) -> list[str]:
+        """The layers of a file that the host's own loader has no place for, where that is known."""
+        return []
+
+    def taggers(self) -> dict[str, Path | Tagger]:
+        """The host's own taggers, and every folder with a model.onnx where taggers are kept."""
         folders = [Path(paths.models_path, name) for name in TAGGER_FOLDERS]
-        found = [it for folder in folders for it in sorted(folder.glob("*/model.onnx"))]
-        return {path.parent.name: path.parent for path in found}
+        found = [it.parent for folder in folders for it in sorted(folder.glob("*/model.onnx"))]
+        return {**taggers.webui_taggers(self.lock), **{it.name: it for it in found}}
 
     def upscalers(self) -> list[str]:
         """The host's upscalers by name."""
@@ -120,11 +157,13 @@ class WebuiHost:
             return found.scaler.upscale(image, scale, found.data_path)
 
     def refresh_loras(self) -> None:
-        """Make the host see new LoRA files."""
+        """Make the host see new LoRA files, and forget what it knows of old ones by name."""
         self.loras_changed = True
         networks = sys.modules.get("networks")  # the built-in Lora extension, where it is on
         if networks is not None:
             networks.list_available_networks()
+        for owner, name in caches():
+            vars(owner)[name][:] = [None] * len(vars(owner)[name])
 
     def interrupted(self) -> bool:
         """Whether the person pressed the host's Interrupt or Stop."""
@@ -138,16 +177,35 @@ def begin(text: str) -> None:
 
 
 @contextmanager
+def uninterrupted_by_reload() -> Iterator[None]:
+    """Reload UI interrupts what goes on, and is no wish to end a run."""
+    state, interrupt = shared.state, shared.state.interrupt
+
+    def interrupt_unless_reloading() -> None:
+        if sys._getframe(1).f_code.co_name != "request_restart":
+            interrupt()
+
+    state.interrupt = interrupt_unless_reloading
+    try:
+        yield
+    finally:
+        vars(state).pop("interrupt", None)
+
+
+def caches() -> list[tuple[type, str]]:
+    """Where the host keeps conditioning: class, attribute."""
+    kinds = (processing.StableDiffusionProcessing, processing.StableDiffusionProcessingTxt2Img)
+    return [(kind, name) for kind in kinds for name in CACHES if name in vars(kind)]
+
+
+@contextmanager
 def without_caches() -> Iterator[None]:
     """No conditioning of earlier prompts, and none of ours afterwards; params.txt as it was."""
-    kinds = (processing.StableDiffusionProcessing, processing.StableDiffusionProcessingTxt2Img)
     with ExitStack() as stack:
         stack.enter_context(borrow.kept_file(Path(paths.data_path) / "params.txt"))
-        for kind in kinds:
-            for name in CACHES:
-                if name in vars(kind):
-                    empty = [None] * len(vars(kind)[name])
-                    stack.enter_context(borrow.swapped(kind, name, empty))
+        for kind, name in caches():
+            empty = [None] * len(vars(kind)[name])
+            stack.enter_context(borrow.swapped(kind, name, empty))
         yield
 
 
@@ -156,9 +214,10 @@ def draw(request: GenerateRequest, prompts: list[str], seeds: list[int]) -> list
     side = 1024 if getattr(shared.sd_model, "is_sdxl", False) else 512
     task = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model, prompt=prompts, seed=seeds, batch_size=len(prompts),
-        negative_prompt=[request.negative_prompt] * len(prompts), steps=request.steps,
-        cfg_scale=request.cfg_scale, width=request.width or side, height=request.height or side,
+        negative_prompt=[request.negative_prompt] * len(prompts),
+        width=request.width or side, height=request.height or side,
         do_not_save_samples=True, do_not_save_grid=True, do_not_reload_embeddings=True,
+        **txt2img.chosen(request),
     )  # fmt: skip
     task.scripts = scripts.ScriptRunner()  # empty; reForge looks into it, whatever it holds
     with closing(task):

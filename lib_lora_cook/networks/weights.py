@@ -102,6 +102,11 @@ def read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from None
 
 
+def layers_of_file(path: Path) -> set[str]:
+    """The names of the layers that a LoRA file has weights for."""
+    return {name.partition(".")[0] for name in read_file(path)[0]}
+
+
 def network_of_file(path: Path, layers: Iterable[AdaptableLayer]) -> Network:
     """The network that a file holds, made for these layers; UserError where they do not match."""
     tensors, _ = read_file(path)

@@ -80,21 +80,21 @@ class Handlers:
         run = self.runs().get(key or "")
         loras = tuple(str(it) for it in run.loras if it.name in names) if run else ()
         config, problems = read_sweep(typed, loras, self.sweep)
-        folder = self.host.taggers().get(tagger or "")
-        problems += work.tasting_problems(tags, folder)
+        tagger = tagger if tagger in self.host.taggers() else ""
+        problems += work.tasting_problems(tags, tagger)
         told = show.problems(problems)
         if run and not problems:
             try:
                 model = config_file.read_run(run.file).model
             except UserError as error:
                 return [show.problems([short_home(str(error))]), *self.on_poll(seen)]
-            tasting = self._tasting(run, config, model, tags, folder)
+            tasting = self._tasting(run, config, model, tags, tagger)
             title = texts.TASTING.format(name=run.name)
             told = self._start(title, work.taste_work(tasting, self.host), [])
         return [told, *self.on_poll(seen)]
 
     def _tasting(
-        self, run: runs.Run, config: Any, model: ModelConfig, tags: str, tagger: Path | None
+        self, run: runs.Run, config: Any, model: ModelConfig, tags: str, tagger: str
     ) -> work.Tasting:
         folder = work.sheet_folder(self.host, run.file.stem)
         return work.Tasting(run.file.stem, config, model, folder, tags, tagger)

@@ -34,6 +34,11 @@ def scan_runs(folders: Iterable[Path]) -> list[Run]:
     return sorted(found.values(), key=lambda run: _age(run.file), reverse=True)
 
 
+def lora_names(folder: Path) -> list[str]:
+    """The names of all runs' LoRA files as in `<lora:name:weight>`, the newest run's first."""
+    return [path.stem for run in scan_runs([folder]) for path in run.loras]
+
+
 def loras_of(file: Path) -> tuple[Path, ...]:
     """`name-000001.safetensors`, `name-step00000123.safetensors`, ..., `name.safetensors`."""
     numbered = re.compile(re.escape(file.stem) + r"-(\d{6}|step\d{8})")

@@ -35,14 +35,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Tasting:
-    """A sheet to draw and where it goes; `tagger` is a folder."""
+    """A sheet to draw and where it goes; `tagger` is one of the host's by name."""
 
     name: str
     config: SweepConfig
     model: ModelConfig
     folder: Path
     tags: str = ""
-    tagger: Path | None = None
+    tagger: str = ""
 
 
 def propose_for(folder: str, batch_size: int) -> Proposal:
@@ -105,15 +105,19 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
 
     def work(job: Job) -> Outcome:
         from ..compare.sweep import Wanted, run_sweep, write_sweep
+        from ..networks.card import note_weight
 
         wanted = None
         if tasting.tags.strip() and tasting.tagger:
-            from ..captioning import onnx_tagger
+            from ..captioning.find import find_tagger
 
-            wanted = Wanted(split_tags(tasting.tags), onnx_tagger.load(tasting.tagger))
+            tagger = find_tagger([tasting.tagger], host.taggers(), host.cache_dir, job)
+            wanted = Wanted(split_tags(tasting.tags), tagger)
         sweep = run_sweep(tasting.config, tasting.model, host, wanted, job)
         title = f"{tasting.name}: " + " | ".join(tasting.config.prompts)
         path = write_sweep(sweep, tasting.config, tasting.folder, title)
+        if sweep.pick and sweep.pick.cell.lora:
+            note_weight(sweep.pick.cell.lora, sweep.pick.cell.weight)
         text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
         return Outcome(text, sheet=path, pick=pick_sentence(sweep.pick))
 
@@ -128,9 +132,9 @@ def pick_sentence(pick: Pick | None) -> str:
     return f"{told} {texts.PICK_WHY.format(why=pick.why)}"
 
 
-def tasting_problems(tags: str, tagger: Path | None) -> list[str]:
+def tasting_problems(tags: str, tagger: str) -> list[str]:
     """What is wrong with what a sheet should be scored by."""
-    return [texts.NO_TAGGER_FOR_TAGS] if tags.strip() and tagger is None else []
+    return [texts.NO_TAGGER_FOR_TAGS] if tags.strip() and not tagger else []
 
 
 def sheet_folder(host: Host, name: str) -> Path:

@@ -37,11 +37,17 @@ class FakeHost:
     def generate(self, request: GenerateRequest) -> list[Any]:
         raise UserError("This host has no model")
 
+    def accept_lora(self, lora: Path, card: Any, trial: GenerateRequest) -> str:
+        return ""
+
     def taggers(self) -> dict[str, Path]:
         return {"toy": self.cache_dir / "toy"}
 
     def upscalers(self) -> list[str]:
         return []
+
+    def upscale(self, image: Any, name: str, scale: float) -> Any:
+        raise UserError("This host has no upscaler")
 
     def refresh_loras(self) -> None:
         pass

@@ -87,8 +87,12 @@ def lora_module(patch: pytest.MonkeyPatch, model: SdModel, folder: Path) -> Any:
                     layer.weight.add_(delta * it.multiplier)
         layer.network_current_names = wanted
 
-    def list_available_networks() -> None:
-        pass
+    def load_network(name: str, on_disk: Any) -> Any:
+        known = {it.name for it in file_layers(model)}
+        second = "lora_te2_" if model.is_sdxl else "-"
+        keys = safetensors.torch.load_file(on_disk.filename)
+        matched = [it for it in keys if it.partition(".")[0] in known or it.startswith(second)]
+        return SimpleNamespace(modules={it: SimpleNamespace(network_key=it) for it in matched})
 
     def patched(kind: type) -> Any:
         original = kind.forward  # type: ignore[attr-defined]
@@ -103,19 +107,24 @@ def lora_module(patch: pytest.MonkeyPatch, model: SdModel, folder: Path) -> Any:
         patch.setattr(kind, "forward", patched(kind))
     return webui.install(
         patch, "networks", loaded_networks=loaded, network_apply_weights=network_apply_weights,
-        list_available_networks=list_available_networks,
+        load_network=load_network, **webui.lora_files(folder),
     )  # fmt: skip
 
 
-def read_lora(model: SdModel, path: Path, weight: float) -> Any:
-    """A LoRA file as the deltas of the layers of this model, by their live names."""
+def file_layers(model: SdModel) -> list[Any]:
+    """The layers that a file may name."""
     from lib_lora_cook.models.ldm_layers import clip_layers, unet_layers
     from lib_lora_cook.models.trainable import SD1, SDXL
 
     layers = unet_layers(model.model.diffusion_model, SDXL if model.is_sdxl else SD1)
-    if not model.is_sdxl:
-        layers += clip_layers(model.cond_stage_model.wrapped.transformer, "lora_te")
-    tensors, deltas = safetensors.torch.load_file(path), {}
+    first = model.conditioner.embedders[0] if model.is_sdxl else model.cond_stage_model
+    prefix = "lora_te1" if model.is_sdxl else "lora_te"
+    return layers + clip_layers(first.wrapped.transformer, prefix)
+
+
+def read_lora(model: SdModel, path: Path, weight: float) -> Any:
+    """A LoRA file as the deltas of the layers of this model, by their live names."""
+    layers, tensors, deltas = file_layers(model), safetensors.torch.load_file(path), {}
     for layer in layers:
         if f"{layer.name}.lora_up.weight" in tensors:
             up = tensors[f"{layer.name}.lora_up.weight"].float()

@@ -79,7 +79,7 @@ def lora_module(patch: pytest.MonkeyPatch, data: Any, folder: Path, cached: bool
         engine.forge_objects_after_applying_lora = engine.forge_objects.shallow_copy()
 
     return webui.install(
-        patch, "networks", load_networks=load_networks, list_available_networks=lambda: None,
+        patch, "networks", load_networks=load_networks, **webui.lora_files(folder),
         load_lora_state_dict=read if cached else safetensors.torch.load_file,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,20 @@ from lib_lora_cook.config import (
 )
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.base import GenerateRequest
+from lib_lora_cook.networks.card import LoraCard, preview_path, read_card
 
 CONFIG = ModelConfig(max_token_length=75)
 REQUEST = GenerateRequest(prompts=("a red star",), seeds=(7,), steps=2, width=64, height=64)
+
+
+class Listening(jobs.Job):
+    """Keeps what is logged."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
 
 
 def recipe(folder: Path, **loop: Any) -> TrainingConfig:
@@ -76,7 +88,7 @@ def test_a_failure_inside_gives_everything_back_too(lent: Any) -> None:
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_two_steps_reach_every_layer(lent: Any, tmp_path: Path, checkpointing: bool) -> None:
-    before = lent.snapshot()
+    before, lent.shared.opts.lora_cook_try = lent.snapshot(), False
     config = recipe(tmp_path, gradient_checkpointing=checkpointing)
     cooked = cooking.cook(config, lent.host, jobs.null_job)
     assert [path.name for path in cooked.loras] == ["toy-000001.safetensors", "toy.safetensors"]
@@ -181,6 +193,123 @@ def test_interrupt_ends_a_run_and_keeps_its_state(lent: Any, tmp_path: Path) -> 
     cooked = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job, options)
     assert (cooked.stopped, cooked.steps) == ("cancelled", 1)
     assert (tmp_path / "Lora" / "toy.state").is_file()
+
+
+def test_a_reload_of_the_page_ends_no_run(lent: Any, tmp_path: Path) -> None:
+    def press(event: Any) -> None:
+        lent.shared.state.request_restart()
+
+    options = cooking.Options(watch=press)
+    cooked = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job, options)
+    assert (cooked.stopped, cooked.steps) == (None, 2)
+    assert "interrupt" not in vars(lent.shared.state)
+
+
+def test_an_epoch_has_a_card_and_a_picture_by_the_host_itself(lent: Any, tmp_path: Path) -> None:
+    before = lent.snapshot()
+    cooked = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job)
+    assert lent.changes(before, values=True) == []
+    for lora in cooked.loras:
+        card = read_card(lora)
+        assert card["sd version"] in ("SD1", "SDXL")
+        assert card["notes"].startswith(f"Epoch {2 if lora.stem == 'toy' else 1}, step")
+        with Image.open(preview_path(lora)) as preview:
+            assert preview.size == (64, 64)
+
+
+def test_the_losses_with_and_without_trials_are_equal(lent: Any, tmp_path: Path) -> None:
+    tried, untried = [], []
+    for losses, on in ((tried, True), (untried, False)):
+        lent.shared.opts.lora_cook_try = on
+        watch = lambda it, losses=losses: losses.append(getattr(it, "loss", None))  # noqa: E731
+        cooking.cook(recipe(tmp_path), lent.host, jobs.null_job, cooking.Options(watch=watch))
+    assert tried == untried
+
+
+def test_a_file_that_the_host_does_not_take_does_not_count(lent: Any, tmp_path: Path) -> None:
+    logged: list[str] = []
+    lent.host.unmatched = lambda lora: ["lora_unet_nowhere"]
+    cooked = cooking.cook(recipe(tmp_path), lent.host, Listening(logged))
+    assert cooked.loras == []
+    assert "The WebUI leaves 1 of its layers aside, first lora_unet_nowhere." in logged[0]
+
+
+def test_a_file_of_unknown_layers_is_seen_by_the_host_s_own_loader(
+    lent: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "Lora" / "odd.safetensors"
+    safetensors.torch.save_file({"lora_unet_nowhere.lora_up.weight": torch.zeros(1, 1)}, path)
+    with lent.host.borrow_model(CONFIG):
+        told = lent.host.accept_lora(path, LoraCard(), REQUEST)
+    assert told in (
+        "The WebUI leaves 1 of its layers aside, first lora_unet_nowhere.",
+        "The WebUI draws the same picture with it and without it.",  # where keys are not told
+    )
+
+
+def test_a_file_that_changes_no_picture_is_seen(lent: Any, tmp_path: Path) -> None:
+    trained = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job).loras[-1]
+    tensors = safetensors.torch.load_file(trained)
+    path = tmp_path / "Lora" / "nothing.safetensors"
+    safetensors.torch.save_file({name: it * 0 for name, it in tensors.items()}, path)
+    told = lent.host.accept_lora(path, LoraCard(), REQUEST)
+    assert told == "The WebUI draws the same picture with it and without it."
+
+
+def test_a_file_that_another_hides_is_seen(lent: Any, tmp_path: Path) -> None:
+    trained = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job).loras[-1]
+    (tmp_path / "Lora" / "sub").mkdir()
+    hidden = tmp_path / "Lora" / "toy.safetensors"
+    hider = shutil.copy(trained, tmp_path / "Lora" / "sub" / "toy.safetensors")
+    told = [lent.host.accept_lora(Path(it), LoraCard(), REQUEST) for it in (hidden, hider)]
+    assert sorted(told) == [
+        "",
+        "Another file in the WebUI's LoRA folder has the same name, and hides this one.",
+    ]
+
+
+def test_a_trial_that_fails_ends_no_run(
+    lent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(request: Any) -> Any:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(lent.host, "generate", fail)
+    logged: list[str] = []
+    cooked = cooking.cook(recipe(tmp_path), lent.host, Listening(logged))
+    assert (cooked.steps, cooked.loras) == (2, [])
+    assert "failed to draw with it (MemoryError: no room)" in logged[0]
+
+
+def test_the_host_waits_for_the_whole_run_where_the_person_wants_it(
+    lent: Any, tmp_path: Path
+) -> None:
+    lent.shared.opts.lora_cook_serve = False
+    threads = [threading.Thread(target=lambda: lent.draw("a red star"))]
+    alive: list[bool] = []
+
+    def visit(event: Any) -> None:
+        if not alive:
+            threads[0].start()
+        threads[0].join(0.1)
+        alive.append(threads[0].is_alive())
+
+    cooking.cook(recipe(tmp_path), lent.host, jobs.null_job, cooking.Options(watch=visit))
+    threads[0].join(30)
+    assert alive == [True] * len(alive)
+
+
+def test_weights_that_are_taken_away_within_a_step_end_the_run_in_words(
+    lent: Any, tmp_path: Path
+) -> None:
+    def away() -> None:
+        lent.switch()
+        raise RuntimeError("Expected all tensors to be on the same device")
+
+    with pytest.raises(UserError, match="changed or unloaded"), lent.host.borrow_model(CONFIG):
+        away()
+    with pytest.raises(ZeroDivisionError), lent.host.borrow_model(CONFIG):
+        raise ZeroDivisionError
 
 
 def test_another_checkpoint_ends_the_run_in_words(lent: Any, tmp_path: Path) -> None:

@@ -170,8 +170,34 @@ def lora_module(patch: pytest.MonkeyPatch, data: Any, folder: Path) -> Any:
 
     return webui.install(
         patch, "networks", load_lora_state_dict=load_lora_state_dict, load_networks=load_networks,
-        list_available_networks=lambda: None,
+        **webui.lora_files(folder),
     )  # fmt: skip
+
+
+def unet_keys(kmodel: Any, into: dict[str, str]) -> dict[str, str]:
+    """What backend.patcher.lora maps: a file's name of a layer -> the layer's weight."""
+    from lib_lora_cook.models.ldm_layers import unet_layers
+    from lib_lora_cook.models.trainable import SD1, SDXL
+
+    sdxl = hasattr(kmodel.diffusion_model, "label_emb")
+    layers = unet_layers(kmodel.diffusion_model, SDXL if sdxl else SD1)
+    return {**into, **{it.name: it.name for it in layers}}
+
+
+def clip_keys(encoders: Any, into: dict[str, str]) -> dict[str, str]:
+    """The same for text encoders."""
+    from lib_lora_cook.models.ldm_layers import clip_layers
+
+    prefixes = ["lora_te"] if len(encoders) == 1 else ["lora_te1", "lora_te2"]
+    for prefix, holder in zip(prefixes, encoders.values(), strict=True):
+        into = {**into, **{it.name: it.name for it in clip_layers(holder.transformer, prefix)}}
+    return into
+
+
+def load_lora(tensors: dict[str, Tensor], places: dict[str, str]) -> Any:
+    """(patches, what has no place)."""
+    rest = {key: it for key, it in tensors.items() if key.partition(".")[0] not in places}
+    return {key: it for key, it in tensors.items() if key not in rest}, rest
 
 
 def deltas(kmodel: Any, tensors: dict[str, Tensor], weight: float) -> list[tuple[Any, Tensor]]:
@@ -243,6 +269,11 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
     webui.install(patch, "backend.attention", attention_pytorch=ldm.with_gradient)
     webui.install(patch, "backend.memory_management", load_models_gpu=load_models_gpu)
     webui.install(patch, "backend.stream", stream_activated=True)
+    webui.install(patch, "backend.patcher", __path__=[])
+    webui.install(
+        patch, "backend.patcher.lora", model_lora_keys_unet=unet_keys,
+        model_lora_keys_clip=clip_keys, load_lora=load_lora,
+    )  # fmt: skip
     webui.install(patch, "backend.nn", __path__=[])
     kernels = webui.install(patch, "backend.nn.unet", attention_function=ldm.without_gradient)
 

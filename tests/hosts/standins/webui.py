@@ -51,6 +51,14 @@ class State:
     """modules.shared.state."""
 
     job, textinfo, interrupted, stopping_generation = "", None, False, False
+    server_command = ""
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+
+    def request_restart(self) -> None:
+        self.interrupt()
+        self.server_command = "restart"
 
     def begin(self, job: str = "") -> None:
         self.job, self.textinfo = job, None
@@ -58,6 +66,47 @@ class State:
 
     def end(self) -> None:
         self.job = ""
+
+
+class OptionInfo:
+    """modules.options.OptionInfo."""
+
+    def __init__(self, default: Any, label: str, section: tuple[str, str]) -> None:
+        self.default, self.label, self.section, self.comment_after = default, label, section, ""
+        self.component_args: Any = None
+
+    def info(self, text: str) -> OptionInfo:
+        self.comment_after += text
+        return self
+
+
+class Opts(SimpleNamespace):
+    """modules.shared.opts."""
+
+    def add_option(self, key: str, info: OptionInfo) -> None:
+        vars(self).setdefault("templates", {})[key] = info
+        vars(self).setdefault(key, info.default)
+
+
+def parsed(text: str, skipped: list[str]) -> dict[str, str]:
+    """The line of settings below a prompt."""
+    pairs = (it.partition(": ") for it in text.splitlines()[-1].split(", "))
+    return {name: value for name, colon, value in pairs if colon}
+
+
+class Deepbooru:
+    """modules.deepbooru.model: red pictures are red."""
+
+    model: Any = None
+
+    def start(self) -> None:
+        net: Any = torch.nn.Linear(1, 1)
+        net.tags = ["red", "rating:safe"]
+        net.forward = lambda x: torch.stack([x[..., 0].mean((1, 2)), 1 - x[..., 0].mean((1, 2))], 1)
+        self.model = net
+
+    def stop(self) -> None:
+        self.model = None
 
 
 @dataclass
@@ -92,10 +141,15 @@ class Lent:
         facts["state"] = (self.shared.state.job, self.lock.owner)
         return facts
 
-    def changes(self, before: dict[str, Any]) -> list[str]:
-        """The names of what differs now."""
+    def changes(self, before: dict[str, Any], *, values: bool = False) -> list[str]:
+        """The names of what differs now; of a weight only its value where that is asked for.
+
+        Some hosts put a frozen copy in a weight's place when they take a LoRA out of it again.
+        """
         after = self.snapshot()
-        return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        tensor = lambda name: values and not name.endswith(":") and len(before[name]) == 4  # noqa: E731
+        return [it for it in names if not tensor(it) or before[it][2] != after[it][2]]
 
 
 def install(patch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
@@ -111,8 +165,10 @@ def install(patch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
 
 def forget_hosts(patch: pytest.MonkeyPatch) -> None:
     """Adapters are imported anew: each holds the modules of the host it was made for."""
-    for name in ("webui", "a1111", "forge", "neo", "reforge"):
+    shared = ("webui", "settings", "taggers", "txt2img", "axes")
+    for name in (*shared, "a1111", "forge", "reforge", "neo"):
         patch.delitem(sys.modules, f"lib_lora_cook.hosts.{name}", raising=False)
+        patch.delattr(f"lib_lora_cook.hosts.{name}", raising=False)
 
 
 def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., Any]) -> Any:
@@ -122,9 +178,11 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     shared = install(
         patch, "modules", __path__=[]
     ) and install(
-        patch, "modules.shared", state=State(), loaded_hypernetworks=[],
-        cmd_opts=SimpleNamespace(lora_dir=str(folder / "Lora")),
-        opts=SimpleNamespace(
+        patch, "modules.shared", state=State(), loaded_hypernetworks=[], OptionInfo=OptionInfo,
+        cmd_opts=SimpleNamespace(
+            lora_dir=str(folder / "Lora"), ui_config_file=str(folder / "ui-config.json")
+        ),
+        opts=Opts(
             outdir_samples="", outdir_txt2img_samples="outputs/txt2img", outdir_save="log/images"
         ),
         sd_upscalers=[],
@@ -134,7 +192,12 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     install(patch, "modules.paths", data_path=str(folder), models_path=str(folder / "models"))
     install(patch, "modules.call_queue", queue_lock=lock)
     runner = lambda: SimpleNamespace(alwayson_scripts=[])  # noqa: E731
-    install(patch, "modules.scripts", ScriptRunner=runner)
+    install(patch, "modules.scripts", ScriptRunner=runner, scripts_data=[])
+    install(patch, "modules.infotext_utils", parse_generation_parameters=parsed)
+    install(patch, "modules.deepbooru", model=Deepbooru())
+    install(patch, "modules.images", resize_image=lambda _, image, w, h: image.resize((w, h)))
+
+    asked: list[dict[str, Any]] = []
 
     class StableDiffusionProcessing:
         cached_c, cached_uc = [None, None], [None, None]
@@ -142,6 +205,7 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         def __init__(self, **settings: Any) -> None:
             self.__dict__.update(settings)
+            asked.append(settings)
             self.cached_c = StableDiffusionProcessing.cached_c
 
         def close(self) -> None:
@@ -161,9 +225,23 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     install(
         patch, "modules.processing", StableDiffusionProcessing=StableDiffusionProcessing,
         StableDiffusionProcessingTxt2Img=StableDiffusionProcessingTxt2Img,
-        process_images=process_images, need_global_unload=False,
+        process_images=process_images, need_global_unload=False, asked=asked,
     )  # fmt: skip
     return SimpleNamespace(shared=shared, lock=lock)
+
+
+def lora_files(folder: Path) -> dict[str, Any]:
+    """What the built-in Lora extension of every host keeps of its folder, and how it looks anew."""
+    available: dict[str, Any] = {}
+
+    def list_available_networks() -> None:
+        available.clear()
+        for path in sorted((folder / "Lora").rglob("*.safetensors")):
+            available[path.stem] = SimpleNamespace(filename=str(path))
+
+    return {
+        "available_networks": available, "list_available_networks": list_available_networks,
+    }  # fmt: skip
 
 
 def conditioned(task: Any, prompt: str, encode: Callable[[str], Any]) -> Any:
