@@ -47,6 +47,12 @@ class LoopConfig:
     gradient_accumulation_steps: int = setting(1, "Batches summed up for one step", low=1)
     gradient_checkpointing: bool = setting(False, "Less memory, a third more time")
     mixed_precision: str = setting("no", "Precision of the model", choices=("no", "fp16", "bf16"))
+    full_bf16: bool = setting(
+        False, "The adapters and their gradients in bf16 too; with mixed_precision bf16"
+    )
+    cache_text_encoder_outputs: bool = setting(
+        True, "Encode each caption once, where the text encoder is not trained"
+    )
     seed: int = setting(42, "Same seed, same files", low=0)
     vae_batch_size: int = setting(4, "Pictures encoded at once", low=1)
     cache_latents_to_disk: bool = setting(True, "Keep encoded pictures for the next run")
@@ -82,6 +88,12 @@ class SaveConfig:
         "fp16", "Precision of the files", choices=("fp16", "bf16", "float")
     )
     training_comment: str = setting("", "Kept in the file's metadata")
+    metadata_title: str = setting("", "The file's title in its metadata; output_name if empty")
+    metadata_author: str = setting("", "The file's author in its metadata")
+    metadata_description: str = setting("", "The file's description in its metadata")
+    metadata_license: str = setting("", "The file's licence in its metadata")
+    metadata_tags: str = setting("", "Tags of the file in its metadata, by commas")
+    no_metadata: bool = setting(False, "Tell in the file only what is needed to load it")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,8 @@ def problems_of(config: TrainingConfig) -> list[str]:
     for number, subset in enumerate(config.subsets, 1):
         if not subset.image_dir:
             found.append(f"subset {number} has no image_dir")
+    if config.loop.full_bf16 and config.loop.mixed_precision != "bf16":
+        found.append("full_bf16 goes with mixed_precision bf16 only: set that too")
     if config.model.max_token_length not in (75, 150, 225):
         found.append("max_token_length must be 75, 150 or 225")
     if Path(config.save.output_name).name != config.save.output_name:
@@ -59,4 +61,14 @@ def check_room(folder: Path, need: int) -> None:
         raise UserError(
             f"The disk has {free >> 20} MiB free, and the run needs {need >> 20} MiB",
             folder, "Free some room, or choose another output_dir.",
+        )  # fmt: skip
+
+
+def check_memory(need: int, free: int | None) -> None:
+    """UserError if gradients and the optimizer's state alone do not fit into what is free."""
+    if free is not None and free < need:
+        raise UserError(
+            f"There are {free >> 20} MiB of memory free, and the adapters' gradients and optimizer "
+            f"alone need {need >> 20} MiB", "training",
+            "Lower network_dim or conv_dim, or close what else takes memory.",
         )  # fmt: skip

@@ -19,11 +19,12 @@ from ..networks.card import drop_lora
 from ..networks.weights import as_text, save_network, write_atomically
 from ..training import optimizers
 from ..training.learning_rate import warmup_steps
+from ..training.memory import free_bytes
 from ..training.metadata import RunFacts, file_metadata, run_metadata
 from ..training.pictures import Picture
 from ..training.state import load_loop, save_loop
 from ..training.train import Trainer
-from .checks import check_room
+from .checks import check_memory, check_room
 from .files import (
     LoraFile,
     Shelf,
@@ -39,6 +40,8 @@ from .files import (
 from .resume import check_identity, identity_of, identity_text
 from .samples import FOLDER, is_sample
 
+STATE_COPIES = 3
+"""Numbers for each weight: itself or its gradient, and Adam's two."""
 INSIST, AGAIN = 120.0, 5.0
 """Seconds that the last file waits for room on a full disk, and from one try to the next."""
 
@@ -83,6 +86,7 @@ class Larder:
                 "Choose another output_dir.",
             ) from None  # fmt: skip
         check_room(self.folder, self.bytes_to_write())
+        check_memory(4 * STATE_COPIES * self.weights(), free_bytes(self.model.device))
 
     def take_up(self, state: Path) -> None:
         """Go on from a state; UserError where it is another run's, or further than this one goes.
@@ -136,17 +140,20 @@ class Larder:
         self.saved_at = max((step for step, _ in found.values()), default=0)
         return [it for _, it in sorted(found.values(), key=lambda pair: pair[0])]
 
+    def weights(self) -> int:
+        """How many numbers the network has."""
+        return sum(it.numel() for it in self.trainer.loop.network.parameters())
+
     def bytes_to_write(self) -> int:
         """The size of all the run's files, and of its state while the next one is written."""
         save, trainer = self.config.save, self.trainer
-        weights = sum(it.numel() for it in trainer.loop.network.parameters())
         epochs = trainer.epochs // self.every if self.every else 0
         steps = trainer.total_steps // save.save_every_n_steps if save.save_every_n_steps else 0
         if save.save_every_n_steps and save.save_last_n_steps:
             steps = min(steps, save.save_last_n_steps // save.save_every_n_steps + 1)
         files = min(epochs, save.save_last_n_epochs or epochs) + steps + 1
-        state = 2 * 3 * 4
-        return weights * (files * (4 if save.save_precision == "float" else 2) + state)
+        state = 2 * STATE_COPIES * 4
+        return self.weights() * (files * (4 if save.save_precision == "float" else 2) + state)
 
     def discard(self) -> None:
         """Remove all that this run has written."""

@@ -16,6 +16,7 @@ FREE = {
     "pretrained_model_name_or_path", "network_weights", "image_dir", "num_repeats",
     "class_tokens", "caption_extension", "max_train_epochs", "max_train_steps",
     "gradient_checkpointing", "vae_batch_size", "cache_latents_to_disk",
+    "cache_text_encoder_outputs",
 }  # fmt: skip
 """Settings that may differ: they change no number, or what they lead to is compared itself."""
 FREE_GROUPS = {"save", "sample"}

@@ -5,6 +5,7 @@ The WebUI's card reads tags, dataset size, resolutions and clip skip from here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections import Counter
@@ -32,11 +33,18 @@ AS_SET = (
     "loss_type", "huber_schedule", "huber_scale", "huber_c", "clip_skip", "max_token_length",
 )  # fmt: skip
 """Settings that kohya writes as they were set, under `ss_` and their own name."""
+NONE_IF_EMPTY = {"network_dropout", "multires_noise_iterations"}
+"""Settings of AS_SET that are None with kohya where they are not set."""
+OF_THE_NETWORK = {
+    "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim", "ss_network_alpha",
+    "ss_network_args",
+}  # fmt: skip
+"""What `no_metadata` leaves, beside modelspec.*."""
 NOT_HERE: dict[str, Any] = {
     "ss_num_validation_images": 0, "ss_validation_seed": None, "ss_validation_split": 0.0,
     "ss_max_validation_steps": None, "ss_validate_every_n_epochs": None,
-    "ss_validate_every_n_steps": None, "ss_full_fp16": False, "ss_fp8_base": False,
-    "ss_fp8_base_unet": False, "ss_lowram": False, "ss_face_crop_aug_range": None,
+    "ss_validate_every_n_steps": None, "ss_fp8_base": False, "ss_fp8_base_unet": False,
+    "ss_full_fp16": False,    "ss_lowram": False, "ss_face_crop_aug_range": None,
     "ss_resize_interpolation": None, "ss_sd_scripts_commit_hash": "(unknown)",
 }  # fmt: skip
 """What sd-scripts has and this trainer has not, as it writes them when they are not used."""
@@ -86,7 +94,7 @@ def run_metadata(
         "ss_network_module": MODULES.get(config.network.network_type, "lycoris.kohya"),
         "ss_network_args": network_args(config), "ss_optimizer": facts.optimizer,
         "ss_v2": model.family.name == "sd2", "ss_base_model_version": version,
-        "ss_cache_latents": True, "ss_training_comment": config.save.training_comment,
+        "ss_cache_latents": True, "ss_training_comment": config.save.training_comment or None,
         "ss_debiased_estimation": config.loss.debiased_estimation_loss,
         "ss_sd_model_name": model.checkpoint,
         "ss_datasets": [dataset_facts(config, pictures)],
@@ -94,35 +102,62 @@ def run_metadata(
         "ss_bucket_info": bucket_info(pictures),
         "ss_resolution": str(tuple(config.bucket.resolution)),
     })  # fmt: skip
+    if metadata["ss_network_args"].keys() == {"dropout"}:
+        del metadata["ss_network_args"]
     if model.checkpoint_hash:
         metadata["ss_new_sd_model_hash"] = model.checkpoint_hash
-    return metadata
+    if checkpoint := old_checkpoint_hash(Path(config.model.pretrained_model_name_or_path)):
+        metadata["ss_sd_model_hash"] = checkpoint
+    return {it: value for it, value in metadata.items() if is_wanted(it, config)}
+
+
+def is_wanted(key: str, config: TrainingConfig) -> bool:
+    """Whether a key is told, also with `no_metadata`."""
+    return not config.save.no_metadata or key in OF_THE_NETWORK or not key.startswith("ss_")
+
+
+def old_checkpoint_hash(path: Path) -> str:
+    """The WebUI's first hash: 8 hex of sha256 of 64 KiB at 1 MiB of the file; empty without one."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0x100000)
+            return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+    except OSError:  # a folder, or the host's own
+        return ""
 
 
 def file_metadata(
     config: TrainingConfig, model: TrainableModel, place: tuple[int, int], now: datetime
 ) -> dict[str, Any]:
     """What differs from file to file; `place` is (epoch, step), `now` local time."""
-    (epoch, step), title = place, config.save.output_name
+    (epoch, step), save = place, config.save
     width, height = config.bucket.resolution
     architecture = model.family.architecture
     if model.v_prediction:
         architecture = architecture.replace("v2-512", "v2-768-v")
     spec: dict[str, Any] = {
         "sai_model_spec": "1.0.1", "architecture": architecture,
-        "implementation": model.family.implementation, "title": title,
+        "implementation": model.family.implementation,
+        "title": save.metadata_title or save.output_name,
         "date": now.isoformat(timespec="seconds"), "resolution": f"{width}x{height}",
         "prediction_type": "v" if model.v_prediction else "epsilon",
+        "implementation_version": "lora-cook",
     }  # fmt: skip
+    texts = {
+        "author": save.metadata_author, "description": save.metadata_description,
+        "license": save.metadata_license, "tags": save.metadata_tags,
+    }  # fmt: skip
+    spec |= {name: text for name, text in texts.items() if text}
     if config.model.clip_skip:
         spec["encoder_layer"] = config.model.clip_skip
     if (config.loss.min_timestep, config.loss.max_timestep) != (0, 1000):
         spec["timestep_range"] = f"{config.loss.min_timestep},{config.loss.max_timestep}"
-    return {
-        "ss_output_name": title, "ss_epoch": epoch, "ss_steps": step,
+    metadata = {
+        "ss_output_name": save.output_name, "ss_epoch": epoch, "ss_steps": step,
         "ss_training_finished_at": now.timestamp(),
         **{f"modelspec.{key}": value for key, value in spec.items()},
     }  # fmt: skip
+    return {key: value for key, value in metadata.items() if is_wanted(key, config)}
 
 
 def dataset_facts(config: TrainingConfig, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -135,6 +170,7 @@ def dataset_facts(config: TrainingConfig, pictures: Sequence[Picture]) -> dict[s
         "resolution": list(bucket.resolution), "enable_bucket": bucket.enable_bucket,
         "min_bucket_reso": bucket.min_bucket_reso, "max_bucket_reso": bucket.max_bucket_reso,
         "tag_frequency": tag_frequency(pictures), "bucket_info": bucket_info(pictures),
+        "resize_interpolation": None,
         "subsets": [subset_facts(group) for group in _by_subset(pictures)],
     }  # fmt: skip
 
@@ -149,7 +185,7 @@ def subset_facts(pictures: Sequence[Picture]) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "img_count": len(pictures), "image_dir": Path(subset.image_dir).name,
-        "color_aug": False,
+        "color_aug": False, "resize_interpolation": None,
         **{name: getattr(subset, name) for name in names},
     }  # fmt: skip
 
@@ -201,8 +237,9 @@ def hash_of(config: TrainingConfig) -> str:
 def _as_set(config: TrainingConfig) -> list[tuple[str, Any]]:
     groups = (config.model, config.network, config.optimizer, config.loss, config.loop, config.save)
     return [
-        (name, getattr(group, name)) for name in AS_SET for group in groups if hasattr(group, name)
-    ]
+        (name, getattr(group, name) or (None if name in NONE_IF_EMPTY else getattr(group, name)))
+        for name in AS_SET for group in groups if hasattr(group, name)
+    ]  # fmt: skip
 
 
 def _marks_v(model: TrainableModel) -> bool:

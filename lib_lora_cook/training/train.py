@@ -87,6 +87,8 @@ def make_trainer(
 ) -> Trainer:  # fmt: skip
     """A trainer at its first step."""
     steps, epochs = steps_of(batches.per_epoch, config.loop)
+    if config.loop.full_bf16:
+        network.to(torch.bfloat16)
     groups = parameter_groups(config, network)
     optimizer = make_optimizer(config.optimizer, groups, model.device, warn)
     schedule = NoiseSchedule.of(
@@ -142,9 +144,11 @@ def optimizer_step(trainer: Trainer, batches: Sequence[Batch]) -> float:
         parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
         longest = config.optimizer.max_grad_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, longest))
-    if loop.scaler.is_enabled() and math.isfinite(total):
-        norm = 0.0  # fp16's scaler itself leaves out steps whose gradients are not finite.
+    if not math.isfinite(norm) and math.isfinite(total) and loop.scaler.get_scale() > 1:
+        norm = 0.0  # fp16's scaler leaves such steps out itself, and scales less from there on.
     if not _is_finite(loop, norm):
+        if math.isfinite(total):
+            loop.scaler.update()
         return total
     loop.scaler.step(loop.optimizer)
     loop.scaler.update()
@@ -242,11 +246,14 @@ def conditioning(
     """What the captions say; encoded once a caption when the text encoder is not trained."""
     if any(learning_rates(trainer.config.optimizer)[1:]):
         return trainer.model.encode_text(captions, sizes)
-    return trainer.texts.of(captions, sizes)
+    if trainer.config.loop.cache_text_encoder_outputs:
+        return trainer.texts.of(captions, sizes)
+    with torch.no_grad():
+        return trainer.model.encode_text(captions, sizes)
 
 
 def autocast(config: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
-    """The run's mixed precision; the adapters stay in fp32."""
+    """The run's mixed precision; the adapters stay in fp32 but for full_bf16."""
     dtype = AUTOCAST.get(config.loop.mixed_precision)
     return torch.autocast(device.type, dtype) if dtype else nullcontext()
 

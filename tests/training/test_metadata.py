@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -162,6 +163,46 @@ def test_modelspec_follows_the_standard(tmp_path: Path) -> None:
     assert metadata["modelspec.encoder_layer"] == "2"
     assert metadata["modelspec.timestep_range"] == "0,900"
     assert metadata["modelspec.title"].startswith("tiny")
+
+
+def test_what_a_person_tells_of_the_file_is_in_it(tmp_path: Path) -> None:
+    config = tiny_run(
+        tmp_path, Path("toy"), metadata_title="Kafka", metadata_author="me", metadata_tags="a,b",
+        metadata_description="a girl", metadata_license="CC0",
+    )  # fmt: skip
+    told = metadata_of(config)
+    names = ("title", "author", "tags", "description", "license")
+    assert [told[f"modelspec.{it}"] for it in names] == ["Kafka", "me", "a,b", "a girl", "CC0"]
+    assert told["ss_output_name"] == "tiny"
+    plain = metadata_of(tiny_run(tmp_path, Path("toy")))
+    assert plain["modelspec.title"] == "tiny"
+    assert "modelspec.author" not in plain
+
+
+def test_without_metadata_only_what_loads_it_is_told(tmp_path: Path) -> None:
+    """KOHYA 2.2; modelspec.* stays."""
+    told = metadata_of(tiny_run(tmp_path, Path("toy"), no_metadata=True, rank_dropout=0.1))
+    assert {it for it in told if not it.startswith("modelspec.")} == {
+        "ss_v2", "ss_base_model_version", "ss_network_module", "ss_network_dim",
+        "ss_network_alpha", "ss_network_args",
+    }  # fmt: skip
+    assert "modelspec.title" in told
+
+
+def test_what_is_not_set_is_none_as_with_sd_scripts(tmp_path: Path) -> None:
+    told = metadata_of(tiny_run(tmp_path, Path("toy")))
+    unset = ("network_dropout", "multires_noise_iterations", "training_comment", "clip_skip")
+    assert {told[f"ss_{it}"] for it in unset} == {"None"}
+    assert "ss_network_args" not in told
+
+
+def test_a_checkpoint_file_has_its_first_hash(tmp_path: Path) -> None:
+    """8 hex of sha256 of 64 KiB at 1 MiB."""
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(bytes(0x100000) + b"x" * 0x10000 + b"more")
+    expected = hashlib.sha256(b"x" * 0x10000).hexdigest()[:8]
+    assert metadata_of(tiny_run(tmp_path, file))["ss_sd_model_hash"] == expected
+    assert "ss_sd_model_hash" not in metadata_of(tiny_run(tmp_path, tmp_path))
 
 
 def test_a_hash_that_nobody_has_computed_is_not_told(tmp_path: Path) -> None:
