@@ -68,7 +68,7 @@ def resolve(host: str, port: int) -> list[str]:
     """A host's addresses as numbers, in the system's order; OSError if it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
+    except ValueError as error:  # UnicodeError too
         raise OSError(f"{host} is no name of a server") from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .keys import Keys
-from .posts import Post, absolute, extension_of, number, valid_md5
+from .posts import Post, absolute, entries, extension_of, number, valid_md5
 from .web import PROBES, TRIES, SiteError, Web, basic_auth
 
 PER_PAGE = 200  # the most that the site gives at once
@@ -37,9 +37,12 @@ class Danbooru:
         """The posts of a search, newest first, a page at a time."""
         page, last = "1", 0
         for count in range(1, 10**6):
-            found = self._json("/posts.json", {"tags": query, "limit": str(PER_PAGE), "page": page})
-            if not isinstance(found, list):
-                raise SiteError(200, f"Danbooru does not take this search ({found})", self.root)
+            asked = {"tags": query, "limit": str(PER_PAGE), "page": page}
+            answer = self._json("/posts.json", asked)
+            found = entries(answer)
+            if found is None:
+                why = str(answer)[:200]
+                raise SiteError(200, f"Danbooru does not take this search ({why})", self.root)
             if not found:
                 return
             yield [self.post(it) for it in found]
@@ -53,13 +56,14 @@ class Danbooru:
 
     def by_md5(self, md5: str) -> Post | None:
         """The post of this file."""
-        found = self._json("/posts.json", {"tags": f"md5:{md5}", "limit": "1"})
-        return self.post(found[0]) if isinstance(found, list) and found else None
+        found = entries(self._json("/posts.json", {"tags": f"md5:{md5}", "limit": "1"}))
+        return self.post(found[0]) if found else None
 
     def is_spoken(self) -> bool:
         """Whether the site is of this kind; SiteError where it does not let us know."""
-        found = self._json("/posts.json", {"limit": "1"}, PROBES)
-        return isinstance(found, list) and all("tag_string" in it for it in found)
+        answer = self._json("/posts.json", {"limit": "1"}, PROBES)
+        found = entries(answer)
+        return found is not None and all("tag_string" in it for it in found) and found == answer
 
     def with_categories(self, post: Post) -> Post:
         """The post itself: the list says it all."""
@@ -69,7 +73,7 @@ class Danbooru:
         """One post of posts.json; what only members may see has no file_url and no md5."""
         url = str(it.get("file_url") or "")
         return Post(
-            id=it.get("id") or 0,
+            id=number(it.get("id")),
             file_url=absolute(self.root, url),
             md5=valid_md5(it.get("md5")),
             tags={

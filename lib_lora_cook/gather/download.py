@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import BinaryIO
 
 from ..dataset.images import open_image
 from ..errors import UserError
+from .addresses import Refused, split_url
 from .posts import Post
 from .web import Reply, SiteError, Web, length_of
 
@@ -54,8 +56,8 @@ class Fetcher:
         """One try; why it was in vain, "" if it was not."""
         start = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={start}-"} if start else {}
-        if post.page:
-            headers["Referer"] = post.page
+        with suppress(Refused):  # some sites give files only to who comes from their page
+            headers["Referer"] = split_url(post.page).geturl()
         try:
             with self.web.open(post.file_url, headers) as reply:
                 whole = self._receive(reply, part, start)

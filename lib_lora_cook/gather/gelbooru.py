@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from .categories import TagBook, Way, category_of, tags_of_page
 from .keys import Keys
-from .posts import SAFE, UNSORTED, Post, absolute, extension_of, number, valid_md5
+from .posts import SAFE, UNSORTED, Post, absolute, entries, extension_of, number, valid_md5
 from .web import PROBES, TRIES, SiteError, Web, in_words
 
 PER_PAGE = 100
@@ -92,9 +92,8 @@ class Gelbooru:
         url = str(it.get("file_url") or "")
         if not url and it.get("directory") is not None and it.get("image"):
             url = f"{self.root}/images/{it['directory']}/{it['image']}"  # 0.2's older JSON
-        known = it.get("tag_info")
-        if isinstance(known, list):
-            self.book.known.update({str(tag["tag"]): category_of(tag["type"]) for tag in known})
+        for tag in entries(it.get("tag_info")) or ():
+            self.book.known[str(tag.get("tag"))] = category_of(tag.get("type"))
         return Post(
             id=number(it.get("id")),
             file_url=absolute(self.root, url),
@@ -167,12 +166,13 @@ def read_answer(data: bytes, where: str) -> Answer:
     if isinstance(found, dict):
         if found.get("success") in (False, "false"):
             raise _refusal(str(found.get("message") or found.get("reason") or ""), where)
-        count = (found.get("@attributes") or {}).get("count")
+        attributes = found.get("@attributes")
+        count = attributes.get("count") if isinstance(attributes, dict) else None
         if count is None and "post" not in found and "tag" not in found:
             raise NotGelbooru(where)
         found = found.get("post") or found.get("tag") or []
-        found = found if isinstance(found, list) else [found]
-        return Answer(found, None if count is None else number(count))
+        listed = entries(found if isinstance(found, list) else [found]) or []
+        return Answer(listed, None if count is None else number(count))
     if not isinstance(found, list) or not all(isinstance(it, dict) for it in found):
         raise NotGelbooru(where)
     return Answer(found)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from .categories import TagBook, Way, category_of, tags_of_page
 from .keys import Keys
-from .posts import SAFE, UNSORTED, Post, Tags, absolute, extension_of, number, valid_md5
+from .posts import SAFE, UNSORTED, Post, Tags, absolute, entries, extension_of, number, valid_md5
 from .web import PROBES, SiteError, Web
 
 PER_PAGE = 100
@@ -60,25 +60,30 @@ class Moebooru:
 
     def is_spoken(self) -> bool:
         """Whether the site is of this kind; SiteError where it does not let us know."""
-        found = self.web.read_json(self._url("/post.json", {"limit": "1"}), tries=PROBES)
-        return isinstance(found, list) and all("tags" in it and "md5" in it for it in found)
+        answer = self.web.read_json(self._url("/post.json", {"limit": "1"}), tries=PROBES)
+        found = entries(answer)
+        spoken = found is not None and all("tags" in it and "md5" in it for it in found)
+        return spoken and found == answer
 
     def _posts(self, values: dict[str, str]) -> list[Post]:
         more = {"api_version": "2", "include_tags": "1"}  # the older answer is the list alone
-        found = self.web.read_json(self._url("/post.json", {**values, **more}))
-        if isinstance(found, dict):
-            types = found.get("tags") or {}
-            self.book.known.update({str(tag): category_of(kind) for tag, kind in types.items()})
-            found = found.get("posts")
-        if not isinstance(found, list):
-            raise SiteError(200, f"Moebooru does not take this search ({found})", self.root)
+        answer = self.web.read_json(self._url("/post.json", {**values, **more}))
+        found = entries(answer)
+        if isinstance(answer, dict):
+            types = answer.get("tags")
+            if isinstance(types, dict):
+                self.book.known.update({tag: category_of(kind) for tag, kind in types.items()})
+            found = entries(answer.get("posts"))
+        if found is None:
+            why = str(answer)[:200]
+            raise SiteError(200, f"Moebooru does not take this search ({why})", self.root)
         return [self._post(it) for it in found]
 
     def _post(self, it: Mapping[str, Any]) -> Post:
         url = str(it.get("file_url") or "")
         tags: Tags = {UNSORTED: tuple(str(it.get("tags") or "").split())}
         return Post(
-            id=it.get("id") or 0,
+            id=number(it.get("id")),
             file_url=absolute(self.root, url),
             md5=valid_md5(it.get("md5")),
             tags=tags,

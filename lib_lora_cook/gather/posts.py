@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -67,15 +68,24 @@ def valid_md5(value: object) -> str:
 def extension_of(*names: str) -> str:
     """The extension of the first of these names or addresses that has one, with its dot."""
     for name in names:
-        suffix = PurePosixPath(unquote(urlsplit(name).path)).suffix.lower() if name else ""
-        if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix):
-            return suffix
+        with suppress(ValueError):  # no address at all
+            suffix = PurePosixPath(unquote(urlsplit(name).path)).suffix.lower()
+            if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix):
+                return suffix
     return ""
 
 
 def absolute(root: str, url: object) -> str:
     """An address that a site gives, also one without its host; "" for none."""
-    return urljoin(root + "/", str(url)) if url else ""
+    try:
+        return urljoin(root + "/", str(url)) if url else ""
+    except ValueError:
+        return str(url)  # whoever wants to go there is told that it is none
+
+
+def entries(found: object) -> list[dict[str, Any]] | None:
+    """The entries of a list that a site gives; None if it gives no list."""
+    return [it for it in found if isinstance(it, dict)] if isinstance(found, list) else None
 
 
 def number(value: object) -> int:

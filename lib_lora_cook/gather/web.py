@@ -137,7 +137,10 @@ class Web:
             if not isinstance(answer, HTTPResponse) or answer.status not in _REDIRECTS or not to:
                 return connection, answer, url
             connection.close()
-            url = urljoin(urlunsplit(parts), to)
+            try:
+                url = urljoin(urlunsplit(parts), to)
+            except ValueError:
+                url = to
             new = split_url(url)
             if (new.scheme, new.netloc) != (parts.scheme, parts.netloc):
                 headers.pop("Authorization", None)  # meant for the first server alone

@@ -40,3 +40,12 @@ def test_a_search_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(SiteError, match="more than 2 tags"):
             next(board_at(there.root).pages("a b c"))
         assert board_at(there.root).total("a b c") is None
+
+
+def test_odd_answers_are_no_posts(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = [1, None, {"id": [1], "tag_string_general": None, "file_url": "x y", "rating": 3}]
+    monkeypatch.setattr(Handler, "danbooru", lambda self, path, query: self.tell(odd))
+    with serving(Board("danbooru", [])) as there:
+        (post,) = next(board_at(there.root).pages("a"))
+        assert (post.id, post.tags["general"], post.rating) == (0, (), "")
+        assert not board_at(there.root).is_spoken()

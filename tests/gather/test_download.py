@@ -78,6 +78,13 @@ def test_a_file_elsewhere_on_this_computer_is_refused(tmp_path: Path) -> None:
         assert list((tmp_path / "incoming").iterdir()) == []
 
 
+def test_an_odd_page_is_no_reason_to_fail(tmp_path: Path) -> None:
+    with serving(Board("danbooru", [Entry(1, picture(1))])) as board:
+        for page in ("https://x.example/名前\r\nX: 1", "nothing", "https://\0/"):
+            post = Post(page, board.file_url(board.entries[0]), page=page)
+            assert fetcher(board, tmp_path).fetch(post).is_file()
+
+
 def test_names_from_the_server_do_not_leave_the_folder(tmp_path: Path) -> None:
     with serving(Board("danbooru", [Entry(1, picture(1))])) as board:
         there = fetcher(board, tmp_path)

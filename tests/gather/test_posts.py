@@ -9,6 +9,7 @@ import pytest
 from lib_lora_cook.config import GatherConfig
 from lib_lora_cook.gather.posts import (
     Post,
+    absolute,
     caption_of,
     extension_of,
     number,
@@ -90,6 +91,13 @@ def test_the_same_post_has_the_same_sidecar() -> None:
 )  # fmt: skip
 def test_extensions(names: tuple[str, ...], extension: str) -> None:
     assert extension_of(*names) == extension
+
+
+def test_an_address_that_is_none_is_left_to_the_guard() -> None:
+    assert absolute("https://x", "http://[1") == "http://[1"
+    assert absolute("https://x", "") == ""
+    assert absolute("https://x/b", "//y/a.png") == "https://y/a.png"
+    assert extension_of("http://[1/a.png", "a.png") == ".png"
 
 
 def test_odd_values_are_nothing() -> None:

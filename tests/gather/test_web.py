@@ -39,6 +39,7 @@ def test_a_redirect_inside_the_named_site_is_followed() -> None:
     [
         "http://127.0.0.1:{port}/images/1/1.png", "http://localhost:{port}/x", "http://[::1]/",
         "http://169.254.169.254/latest", "file:///etc/passwd",
+        "http://[1",
     ],
 )  # fmt: skip
 def test_a_redirect_elsewhere_on_this_computer_is_refused(where: str) -> None:
