@@ -13,14 +13,22 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import toml
 
-from .config import GROUPS, SaveConfig, SubsetConfig, TrainingConfig, out_of_bounds, settings_of
+from .config import (
+    GROUPS,
+    REFUSED,
+    SaveConfig,
+    SubsetConfig,
+    TrainingConfig,
+    out_of_bounds,
+    settings_of,
+)
 from .config.spellings import SPELT, respelt
 from .errors import UserError
 
 VERSION = 1
 PATHS = {
     "pretrained_model_name_or_path", "output_dir", "output_dir_fallback", "network_weights",
-    "image_dir", "conditioning_data_dir",
+    "image_dir", "conditioning_data_dir", "vae",
 }  # fmt: skip
 """Settings that are paths relative to the run file."""
 _WINDOWS_PATH = re.compile(r'(?<=")(?:[A-Za-z]:|\.{1,2}|\\)(?:\\(?!\\)[^"\\\n]+)+(?=")')
@@ -118,6 +126,8 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(key: str, known: Iterable[str]) -> Problem:
+    if key in REFUSED:
+        return f"{key} is not a setting here: {REFUSED[key]}"
     near = difflib.get_close_matches(key, list(known), 1, 0.5)
     hint = f", did you mean {near[0]}?" if near else ""
     return f"{key} is not a setting{hint}"

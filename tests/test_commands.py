@@ -266,6 +266,11 @@ def test_plan_of_a_run_counts_what_train_does(kitchen: Path, call: Call, sd1_fol
     ]
     # 9 of the square bucket in 3 batches, 3 of each other one in 1: 5 an epoch.
     assert (told["total"], told["epochs"], told["steps"]) == (15, 2, 10)
+    assert [(it["bucket"], it["images"]) for it in told["buckets"]] == [
+        ([32, 96], 1), ([64, 64], 3), ([96, 32], 1),
+    ]  # fmt: skip
+    square = told["buckets"][1]
+    assert square["most_of"].endswith("4.png") and square["cut_off"] > 0
     assert call("train", run)[1]["steps"] == 10
 
 

@@ -125,6 +125,13 @@ def test_an_unknown_key_names_the_nearest_known(key: str, nearest: str) -> None:
     assert key in problem and f"did you mean {nearest}?" in problem
 
 
+@pytest.mark.parametrize("key", ["color_aug", "face_crop_aug_range", "resize_interpolation"])
+def test_a_setting_of_kohya_s_that_is_not_here_says_why(tmp_path: Path, key: str) -> None:
+    _, problems = config_of({"subsets": [{"image_dir": "a", key: True}]}, tmp_path)
+    assert len(problems) == 1 and f"subset 1: {key} is not a setting here: " in problems[0]
+    assert config_of({key: True}, tmp_path)[1][0].startswith(f"{key} is not a setting here: ")
+
+
 def test_a_key_like_no_other_is_just_unknown() -> None:
     assert wrong({"xqzzy": 1}) == ["xqzzy is not a setting"]
 

@@ -388,7 +388,7 @@ def test_a_subset_needs_a_folder_and_one_of_them_must_be_trained(tmp_path: Path)
     assert any("subset 1 has no image_dir" in it for it in problems_of(nowhere))
     only_reg = tiny_run(tmp_path, Path("toy"), subsets=[{"image_dir": "a", "is_reg": True}])
     assert any("is_reg" in it for it in problems_of(only_reg))
-    assert problems_of(tiny_run(tmp_path, Path("toy"))) == []
+    assert problems_of(tiny_run(tmp_path, tmp_path)) == []
 
 
 def test_names_of_files_are_kohya_s() -> None:

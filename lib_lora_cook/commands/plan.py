@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,9 @@ def plan_run(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
     from ..training.pictures import read_pictures
     from ..training.plan import batches_per_epoch, steps_of
 
-    if problems := problems_of(config):
+    # The steps can be counted where the checkpoint is not.
+    model = replace(config.model, pretrained_model_name_or_path="host", vae="")
+    if problems := problems_of(replace(config, model=model)):
         raise UserError("; ".join(problems), "the run's settings", "Correct them.")
     pictures = read_pictures(config)
     epoch = repeated(pictures)
@@ -109,13 +112,12 @@ def plan_run(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
 
 def bucket_shares(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
     """Each bucket: its size, how many pictures, and what it cuts off of them, mean and most."""
-    cuts: dict[tuple[int, int], list[float]] = {}
-    for picture in pictures:
-        cuts.setdefault(picture.fit.bucket, []).append(picture.fit.cut_off)
+    from ..training.pictures import bucket_uses
+
     return [
-        {"bucket": list(size), "images": len(shares),
-         "cut_off": round(sum(shares) / len(shares), 4), "most": round(max(shares), 4)}
-        for size, shares in sorted(cuts.items())
+        {"bucket": list(it.bucket), "images": it.pictures, "cut_off": round(it.mean_cut, 4),
+         "most": round(it.most_cut, 4), "most_of": str(it.most_of)}
+        for it in bucket_uses(pictures)
     ]  # fmt: skip
 
 
@@ -125,3 +127,13 @@ def measured(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
     from .train import embedded
 
     return vars(measure_run(embedded(config), make_host(job), job))
+    uses = [
+        {
+            "bucket": list(it.bucket), "images": it.pictures, "cut_off": round(it.mean_cut, 4),
+            "most_cut_off": round(it.most_cut, 4), "most_cut_off_of": str(it.most_of),
+        }
+        for it in bucket_uses(pictures)
+    ]  # fmt: skip
+    return {
+        "subsets": subsets, "total": len(epoch), "epochs": epochs, "steps": steps, "buckets": uses,
+    }  # fmt: skip

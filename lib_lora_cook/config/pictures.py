@@ -65,3 +65,11 @@ class BucketConfig:
     )
     bucket_reso_steps: int = setting(64, "Bucket sides are multiples of this", low=8)
     bucket_no_upscale: bool = setting(False, "Never enlarge a picture to reach a bucket")
+
+
+REFUSED = {
+    "color_aug": "pictures are encoded once, and it would change their colours at each use",
+    "face_crop_aug_range": "crop to the face with `lora-cook crop`, or use random_crop",
+    "resize_interpolation": "pictures are resized as kohya does by default",
+}
+"""kohya's settings for pictures that are not here, and why."""

@@ -20,6 +20,7 @@ class ModelConfig:
         "host",
         "The checkpoint: a file, a diffusers folder, or host for the one the WebUI has loaded",
     )
+    vae: str = setting("", "Another VAE than the checkpoint's own: a file or a diffusers folder")
     v_parameterization: bool = setting(
         False, "The model predicts velocity; set for v-prediction checkpoints that do not say so"
     )

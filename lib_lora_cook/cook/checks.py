@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from ..config import SaveConfig, TrainingConfig
 from ..config_file import wrong_values
 from ..errors import UserError
+from ..models import checkpoints
 from ..training import buckets, groups, loss, optimizers, pictures
 from . import samples
 
@@ -19,10 +20,10 @@ SPARE_BYTES = 64 * 1024 * 1024
 def problems_of(config: TrainingConfig) -> list[str]:
     """All that is wrong with a run before a picture is read or a model is touched."""
     found = [*wrong_values(config), *buckets.problems(config.bucket)]
-    found += [*optimizers.problems(config.optimizer), *loss.problems(config.loss)]
-    found += pictures.problems(config)
-    found += groups.problems(config)
-    found += samples.problems(config)
+    found += optimizers.problems(config.optimizer)
+    found += loss.problems(config.loss, config.model.v_parameterization or None)
+    found += [*pictures.problems(config), *groups.problems(config), *samples.problems(config)]
+    found += checkpoints.problems(config.model)
     if all(subset.is_reg for subset in config.subsets):
         found.append("there is no [[subsets]] with an image_dir and without is_reg")
     for number, subset in enumerate(config.subsets, 1):
@@ -35,6 +36,12 @@ def problems_of(config: TrainingConfig) -> list[str]:
     if Path(config.save.output_name).name != config.save.output_name:
         found.append("output_name is a name without folders: put those into output_dir")
     return list(dict.fromkeys(found))
+
+
+def check_target(config: TrainingConfig, v_prediction: bool) -> None:
+    """UserError if the loss is not for what the model turns out to predict."""
+    if found := loss.problems(config.loss, v_prediction):
+        raise UserError("; ".join(found), "the run's settings", "Correct them.")
 
 
 def check_writable(save: SaveConfig) -> None:

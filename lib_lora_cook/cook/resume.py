@@ -91,4 +91,5 @@ def _facts(picture: Picture) -> dict[str, Any]:
         "name": picture.image.path.name, "content": content_hash(picture.image.path),
         "caption": picture.caption, "bucket": [fit.bucket, fit.resized, fit.crop_box],
         "repeats": picture.subset.num_repeats,
+        "mask": content_hash(picture.mask) if picture.mask else None,
     }  # fmt: skip

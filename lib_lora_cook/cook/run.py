@@ -19,7 +19,7 @@ from ..training.batches import Batches
 from ..training.latents import encode_latents
 from ..training.pictures import read_pictures
 from ..training.train import fixed_seed, make_trainer
-from .checks import check_writable, problems_of
+from .checks import check_target, check_writable, problems_of
 from .files import run_name
 from .kitchen import Cooked, Kitchen, Watcher
 from .larder import Larder
@@ -49,6 +49,7 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
     config = under_a_free_name(config, options.resume, job)
     config = replace(config, network=with_ranks_of_file(config.network))
     with host.borrow_model(config.model, config.loop.mixed_precision) as model:
+        check_target(config, model.v_prediction)
         network = build_network(config, model)
         store = encode_latents(
             pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job

@@ -54,13 +54,50 @@ class Picture:
 
 
 def read_pictures(config: TrainingConfig) -> list[Picture]:
-    """Every picture of every subset; UserError where one cannot be read, fitted or captioned."""
+    """Every picture of every subset; UserError that tells of each subset with one that cannot be
+    read, fitted, captioned or masked."""
     resolutions = bucket_resolutions(config.bucket)
     pictures: list[Picture] = []
+    errors: list[UserError] = []
     for subset in map(with_repeats, config.subsets):
-        found = _read_subset(subset, config.bucket, resolutions)
-        pictures.extend(_with_masks(found) if config.loss.masked_loss else found)
+        try:
+            found = _read_subset(subset, config.bucket, resolutions)
+            pictures.extend(_with_masks(found) if config.loss.masked_loss else found)
+        except UserError as error:
+            errors.append(error)
+    if len(errors) > 1:
+        listed = "; ".join(f"{error.what} ({error.where})" for error in errors)
+        to_do = " ".join(dict.fromkeys(f"{error.to_do.rstrip('.')}." for error in errors))
+        raise UserError(listed, f"{len(errors)} subsets", to_do)
+    if errors:
+        raise errors[0]
     return pictures
+
+
+@dataclass(frozen=True)
+class BucketUse:
+    """What one bucket holds, and how much of its pictures it cuts off, 0..1."""
+
+    bucket: Size
+    pictures: int
+    """Without repeats."""
+    mean_cut: float
+    most_cut: float
+    most_of: Path
+    """The picture that loses most."""
+
+
+def bucket_uses(pictures: Sequence[Picture]) -> list[BucketUse]:
+    """Every bucket that has a picture, by width."""
+    groups: dict[Size, list[Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(picture.fit.bucket, []).append(picture)
+    uses = []
+    for bucket, group in sorted(groups.items()):
+        worst = max(group, key=lambda picture: picture.fit.cut_off)
+        mean = sum(picture.fit.cut_off for picture in group) / len(group)
+        uses.append(BucketUse(bucket, len(group), mean, worst.fit.cut_off, worst.image.path))
+    return uses
 
 
 def problems(config: TrainingConfig) -> list[str]:
@@ -133,10 +170,11 @@ def _read_subset(
         raise UserError(
             f"Pictures that cannot be read: {listed}", subset.image_dir, "Replace or remove them."
         )
+    fits = _fits(images, subset, bucket, resolutions)
     pictures = []
-    for image in images:
+    for image, fit in zip(images, fits, strict=True):
         caption = caption_of_file_text(image.caption, subset).strip() or subset.class_tokens
-        pictures.append(Picture(image, subset, caption, _fit(image, bucket, resolutions)))
+        pictures.append(Picture(image, subset, caption, fit))
     bare = [picture.image.path.name for picture in pictures if not picture.caption]
     if bare:
         raise UserError(
@@ -146,14 +184,22 @@ def _read_subset(
     return pictures
 
 
-def _fit(
-    image: ImageFile, bucket: BucketConfig, resolutions: Sequence[tuple[int, int]]
-) -> BucketFit:
-    """The picture's bucket; the UserError names the picture."""
-    try:
-        return bucket_for((image.width, image.height), bucket, list(resolutions))
-    except UserError as error:
-        raise UserError(f"{error.what} ({error.where})", image.path, error.to_do) from None
+def _fits(
+    images: Sequence[ImageFile], subset: SubsetConfig, bucket: BucketConfig,
+    resolutions: Sequence[Size],
+) -> list[BucketFit]:  # fmt: skip
+    """Each picture's bucket; one UserError names all that have none."""
+    fits: list[BucketFit] = []
+    unfit: list[tuple[str, UserError]] = []
+    for image in images:
+        try:
+            fits.append(bucket_for((image.width, image.height), bucket, resolutions))
+        except UserError as error:
+            unfit.append((f"{image.path.name} ({error.where})", error))
+    if unfit:
+        listed = ", ".join(name for name, _ in unfit)
+        raise UserError(f"{unfit[0][1].what}: {listed}", subset.image_dir, unfit[0][1].to_do)
+    return fits
 
 
 def tag_frequency(pictures: Sequence[Picture]) -> dict[str, dict[str, int]]:

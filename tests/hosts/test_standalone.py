@@ -412,3 +412,18 @@ def test_the_home_is_the_person_s_choice(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert default_home() == tmp_path
     monkeypatch.delenv("LORA_COOK_HOME")
     assert default_home() == Path.home() / ".lora-cook"
+
+
+def test_another_vae_takes_the_place_of_the_checkpoint_s_own(
+    tmp_path: Path, sd1_folder: Path
+) -> None:
+    other = tiny_sd1(tmp_path, seed=9).vae
+    other.save_pretrained(tmp_path / "folder")
+    safetensors.torch.save_file(ldm_vae(other), tmp_path / "ldm.safetensors")
+    safetensors.torch.save_file(other.state_dict(), tmp_path / "plain.safetensors")
+    for name in ("folder", "ldm.safetensors", "plain.safetensors"):
+        config = config_of(sd1_folder, vae=str(tmp_path / name))
+        with StandaloneHost(tmp_path).borrow_model(config) as model:
+            found = model.vae.state_dict()
+        assert all(torch.equal(found[key], it) for key, it in other.state_dict().items())
+        assert model.vae.config.scaling_factor == other.config.scaling_factor

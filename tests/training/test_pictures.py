@@ -12,6 +12,7 @@ from lib_lora_cook.config import BucketConfig, LossConfig, SubsetConfig, Trainin
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.models.trainable import PictureSize
 from lib_lora_cook.training.pictures import (
+    bucket_uses,
     problems,
     read_pictures,
     tag_frequency,
@@ -103,7 +104,7 @@ def test_a_picture_that_fits_no_bucket_is_named(tmp_path: Path) -> None:
         subsets=(SubsetConfig(image_dir=str(tmp_path)),),
         bucket=BucketConfig(bucket_no_upscale=True),
     )
-    with pytest.raises(UserError, match="400x3.*0.png"):
+    with pytest.raises(UserError, match=r"0\.png \(400x3\)"):
         read_pictures(config)
 
 
@@ -178,3 +179,31 @@ def test_good_masks_have_no_problems() -> None:
     for on in (False, True):
         config = TrainingConfig(subsets=subsets, loss=LossConfig(masked_loss=on))
         assert problems(config) == []
+
+
+def test_everything_that_is_wrong_with_the_folders_is_told_at_once(tmp_path: Path) -> None:
+    thin, bare = write_pictures(tmp_path / "thin", 3), write_pictures(tmp_path / "bare", 2, "")
+    for name in ("0.png", "2.png"):
+        Image.new("RGB", (400, 3)).save(thin / name)
+    subsets = tuple(SubsetConfig(image_dir=str(it)) for it in (thin, bare, tmp_path / "none"))
+    bucket = BucketConfig(bucket_no_upscale=True, bucket_reso_steps=32)
+    with pytest.raises(UserError) as caught:
+        read_pictures(TrainingConfig(subsets=subsets, bucket=bucket))
+    for told in ("0.png (400x3), ", "2.png (400x3)", "2 of 2 pictures have no caption", "none"):
+        assert told in str(caught.value)
+
+
+def test_buckets_tell_what_they_cut_off(tmp_path: Path) -> None:
+    write_pictures(tmp_path)
+    Image.new("RGB", (80, 64)).save(tmp_path / "2.png")
+    uses = bucket_uses(read_pictures(run(tmp_path)))
+    assert [(it.bucket, it.pictures) for it in uses] == [
+        ((32, 96), 1),
+        ((64, 64), 3),
+        ((96, 32), 1),
+    ]
+    square = uses[1]
+    assert square.most_of.name == "2.png" and square.most_cut == pytest.approx(0.2)
+    # 70x66 is resized to 68x64, and 64x64 is cut nowhere.
+    assert square.mean_cut == pytest.approx((0 + 0.2 + 4 / 68) / 3)
+    assert uses[0].most_cut == 0
