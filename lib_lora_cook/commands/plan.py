@@ -127,13 +127,3 @@ def measured(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:
     from .train import embedded
 
     return vars(measure_run(embedded(config), make_host(job), job))
-    uses = [
-        {
-            "bucket": list(it.bucket), "images": it.pictures, "cut_off": round(it.mean_cut, 4),
-            "most_cut_off": round(it.most_cut, 4), "most_cut_off_of": str(it.most_of),
-        }
-        for it in bucket_uses(pictures)
-    ]  # fmt: skip
-    return {
-        "subsets": subsets, "total": len(epoch), "epochs": epochs, "steps": steps, "buckets": uses,
-    }  # fmt: skip
