@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,8 +16,7 @@ from torch import nn
 from ..captioning.base import Tagger
 from ..config import ModelConfig
 from ..errors import UserError
-from ..models.checkpoints import vae_folder
-from ..models.diffusers import DiffusersModel, family_of
+from ..models.diffusers import DiffusersModel, family_of, load_vae
 from ..models.trainable import SD1, TrainableModel
 from ..networks.card import LoraCard, write_card
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
@@ -181,7 +179,9 @@ def load_pipeline(config: ModelConfig, dtype: torch.dtype) -> Any:
     try:
         pipeline = loaders[path.is_dir()](path, dtype)
         if config.vae:
-            pipeline.register_modules(vae=load_vae(Path(config.vae), pipeline.vae, dtype))
+            with quiet_loading():
+                vae = load_vae(Path(config.vae), pipeline.vae)
+            pipeline.register_modules(vae=vae.to(dtype))
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
@@ -192,15 +192,6 @@ def load_pipeline(config: ModelConfig, dtype: torch.dtype) -> Any:
     if config.v_parameterization:
         pipeline.scheduler.register_to_config(prediction_type="v_prediction")
     return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def load_vae(path: Path, own: Any, dtype: torch.dtype) -> Any:
-    """A VAE of a folder or a file, of the shape and scale of the checkpoint's own."""
-    with quiet_loading(), TemporaryDirectory() as config:
-        if path.is_dir():
-            return type(own).from_pretrained(str(vae_folder(path))).to(dtype)
-        own.save_config(config)
-        return type(own).from_single_file(str(path), config=config).to(dtype)
 
 
 def _load_folder(path: Path, dtype: torch.dtype) -> Any:

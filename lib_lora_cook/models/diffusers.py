@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers import CLIPTokenizer
 
 from ..config import ModelConfig
 from ..errors import UserError
+from .checkpoints import vae_folder
 from .names import text_layers, unet_layers
 from .text import caption_chunks, final_norm, glue, hidden_states, pooled_at_eos, weighed
 from .trainable import (
@@ -127,6 +129,15 @@ class DiffusersModel:
                 part.train()
                 enable = next(getattr(part, it) for it in CHECKPOINTING if hasattr(part, it))
                 enable()
+
+
+def load_vae(path: Path, own: Any) -> Any:
+    """A VAE of a folder or a file, in fp32; a file's shape and scale are the checkpoint's own."""
+    if path.is_dir():
+        return type(own).from_pretrained(str(vae_folder(path)))
+    with TemporaryDirectory() as config:
+        own.save_config(config)
+        return type(own).from_single_file(str(path), config=config)
 
 
 def family_of(pipeline: Any) -> ModelFamily:
