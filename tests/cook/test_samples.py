@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 
 from lib_lora_cook.config_file import config_of
@@ -17,6 +16,7 @@ from lib_lora_cook.cook import samples as module
 from lib_lora_cook.cook.samples import problems, read_prompts, request_of
 from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.hosts.standalone import StandaloneHost
+from lib_lora_cook.training.train import OUT_OF_MEMORY
 from tests.tiny_runs import cook_tiny, run_table, tiny_run
 
 pytestmark = pytest.mark.filterwarnings(
@@ -105,7 +105,7 @@ def test_a_picture_shows_the_lora_as_it_is_at_weight_one(
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(torch.OutOfMemoryError("much"), "memory ran out"), (ValueError("odd"), "odd")],
+    [(OUT_OF_MEMORY("much"), "memory ran out"), (ValueError("odd"), "odd")],
 )
 def test_a_picture_that_cannot_be_drawn_costs_no_run(
     tmp_path: Path, sd1_folder: Path, error: Exception, told: str
