@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from backend import attention, memory_management, stream
 from backend.nn import unet as backend_unet
+from backend.patcher.lora import load_lora, model_lora_keys_clip, model_lora_keys_unet
 from modules import sd_models
 from modules_forge import main_entry
 from modules_forge import utils as forge_utils
@@ -27,6 +28,7 @@ from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
+from ..networks.weights import read_file
 from . import blocks, borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
@@ -96,6 +98,17 @@ class NeoHost(WebuiHost):
 
             stack.enter_context(borrow.swapped(self, "_lend_again", lend_again))
             yield
+
+    def unmatched(self, lora: Path) -> list[str]:
+        """The layers of a file that the host's own loader has no place for."""
+        own = sd_models.model_data.sd_model.forge_objects_original
+        rest, _ = read_file(lora)
+        for places in (
+            model_lora_keys_unet(own.unet.model, {}),
+            model_lora_keys_clip(own.clip.cond_stage_model, {}),
+        ):
+            _, rest = load_lora(rest, places)
+        return sorted({name.partition(".")[0] for name in rest})
 
     def refresh_loras(self) -> None:
         """Make the host see new LoRA files, and bake anew what has been written over."""

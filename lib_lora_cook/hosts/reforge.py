@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from ldm_patched.ldm.modules import attention
 from ldm_patched.modules import model_management
+from ldm_patched.modules.lora import model_lora_keys_clip, model_lora_keys_unet
 from modules import sd_hijack, sd_models
 from modules_forge import forge_util, stream
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import RepaddedTokenizer, TextEncoder, clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
+from ..networks.weights import layers_of_file
 from . import blocks, borrow, refuse
 from .webui import DRAWING, TRAINING, WebuiHost
 
@@ -100,6 +102,13 @@ class ReforgeHost(WebuiHost):
 
             stack.enter_context(borrow.swapped(self, "_lend_again", lend_again))
             yield
+
+    def unmatched(self, lora: Path) -> list[str]:
+        """The layers of a file that the host's own loader has no place for."""
+        own = sd_models.model_data.sd_model.forge_objects_original
+        places = model_lora_keys_unet(own.unet.model, {})
+        places = model_lora_keys_clip(own.clip.cond_stage_model, places)
+        return sorted(set(layers_of_file(lora)) - set(places))
 
     def refresh_loras(self) -> None:
         """Make the host see new LoRA files, and forget what it has read of old ones by name."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from modules import deepbooru, shared
+from modules import shared
 
 from ..captioning.base import Tagger, Tags
 from ..errors import UserError
@@ -21,10 +21,16 @@ Lock = AbstractContextManager[Any]
 
 
 def webui_taggers(lock: Lock) -> dict[str, Tagger]:
-    """The host's own by name, and those of the wd14-tagger extension where it is installed."""
-    found: dict[str, Tagger] = {
-        DEEPBOORU: Deepbooru(lock), INTERROGATOR: Interrogator(lock),
-    }  # fmt: skip
+    """The host's own by name, and those of the wd14-tagger extension where it is installed.
+
+    Forge Classic and Forge Neo have neither DeepBooru nor an interrogator.
+    """
+    found: dict[str, Tagger] = {}
+    deepbooru = sys.modules.get("modules.deepbooru")  # imported by the host's own page
+    if deepbooru is not None:
+        found[DEEPBOORU] = Deepbooru(lock, deepbooru.model)
+    if getattr(shared, "interrogator", None) is not None:
+        found[INTERROGATOR] = Interrogator(lock)
     extension = sys.modules.get("tagger.utils")
     if extension is not None:
         extension.refresh_interrogators()
@@ -38,21 +44,22 @@ class Deepbooru:
     """TorchDeepDanbooru; the host fetches its weights at the first use."""
 
     lock: Lock
+    booru: Any
 
     def predict(self, images: Sequence[Any]) -> list[Tags]:
         """The tags of each picture."""
         with self.lock:
             try:
-                deepbooru.model.start()
+                self.booru.start()
             except Exception as error:  # no weights, and no network to fetch them
                 raise UserError(
                     f"DeepBooru could not be loaded ({type(error).__name__}: {error})", "",
                     "See the WebUI's console, or choose another tagger.",
                 ) from error  # fmt: skip
             try:
-                return [seen_by_deepbooru(deepbooru.model.model, image) for image in images]
+                return [seen_by_deepbooru(self.booru.model, image) for image in images]
             finally:
-                deepbooru.model.stop()
+                self.booru.stop()
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from modules import infotext_utils, paths, shared
+from modules import infotext_utils, paths, processing, shared
 
 from .base import GenerateRequest
 
@@ -22,14 +22,18 @@ STEPS, CFG_SCALE = 20, 7.0
 
 
 def chosen(request: GenerateRequest) -> dict[str, Any]:
-    """Steps, cfg_scale, sampler and scheduler: as asked for, else as the person uses them."""
+    """Steps, cfg_scale, sampler and scheduler: as asked for, else as the person uses them.
+
+    Forge Classic knows no scheduler: there it is part of the sampler's name.
+    """
     asked = {
         "steps": request.steps, "cfg_scale": request.cfg_scale,
         "sampler_name": request.sampler, "scheduler": request.scheduler,
     }  # fmt: skip
     fallback = {"steps": STEPS, "cfg_scale": CFG_SCALE, **defaults(), **last_used()}
     both = {name: value or fallback.get(name) for name, value in asked.items()}
-    return {name: value for name, value in both.items() if value}
+    known = processing.StableDiffusionProcessing
+    return {name: value for name, value in both.items() if value and hasattr(known, name)}
 
 
 def last_used() -> dict[str, Any]:

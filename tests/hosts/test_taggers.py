@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,3 +66,9 @@ def test_the_wd14_extension_s_models_are_offered_where_it_is_installed(
     )  # fmt: skip
     (tags,) = taggers(made)["wd-v3"].predict([RED])
     assert (tags.names(), tags.rating) == (["red"], {"safe": 0.9})
+
+
+def test_forge_neo_has_no_taggers_of_its_own(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "modules.deepbooru")
+    monkeypatch.delattr(made.shared, "interrogator")
+    assert taggers(made) == {}

@@ -29,6 +29,17 @@ def test_nothing_known(txt2img: Any) -> None:
     assert txt2img.chosen(request()) == {"steps": 20, "cfg_scale": 7.0}
 
 
+def test_forge_classic_is_asked_for_no_scheduler(
+    txt2img: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processing = importlib.import_module("modules.processing")
+    monkeypatch.delattr(processing.StableDiffusionProcessing, "scheduler")
+    asked = request(sampler="DPM++ 2M Karras", scheduler="Karras")
+    assert txt2img.chosen(asked) == {
+        "steps": 20, "cfg_scale": 7.0, "sampler_name": "DPM++ 2M Karras",
+    }  # fmt: skip
+
+
 def test_the_tab_s_first_values(txt2img: Any, tmp_path: Path) -> None:
     shown = {
         "customscript/sampler.py/txt2img/Sampling method/value": "DPM++ 2M",

@@ -63,6 +63,11 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
     webui.install(patch, "backend.attention", attention_pytorch=ldm.with_gradient)
     webui.install(patch, "backend.memory_management", load_models_gpu=comfy.load_models_gpu)
     webui.install(patch, "backend.stream", mover_stream="a stream")
+    webui.install(patch, "backend.patcher", __path__=[])
+    webui.install(
+        patch, "backend.patcher.lora", model_lora_keys_unet=forge.unet_keys,
+        model_lora_keys_clip=forge.clip_keys, load_lora=forge.load_lora,
+    )  # fmt: skip
     webui.install(patch, "backend.nn", __path__=[])
     kernels = webui.install(patch, "backend.nn.unet", attention_function=ldm.without_gradient)
     comfy.attend_with(patch, kernels)

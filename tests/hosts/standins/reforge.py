@@ -100,6 +100,10 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
         patch, "ldm_patched.modules.model_management", load_models_gpu=comfy.load_models_gpu,
         NUM_STREAMS=2,
     )  # fmt: skip
+    webui.install(
+        patch, "ldm_patched.modules.lora", model_lora_keys_unet=forge.unet_keys,
+        model_lora_keys_clip=forge.clip_keys,
+    )  # fmt: skip
     kernels = webui.install(
         patch, "ldm_patched.ldm.modules.attention", attention_pytorch=ldm.with_gradient,
         optimized_attention=ldm.without_gradient, optimized_attention_masked=ldm.without_gradient,

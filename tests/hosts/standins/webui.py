@@ -185,7 +185,7 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
         opts=Opts(
             outdir_samples="", outdir_txt2img_samples="outputs/txt2img", outdir_save="log/images"
         ),
-        sd_upscalers=[],
+        sd_upscalers=[], interrogator=SimpleNamespace(),
     )  # fmt: skip
     (folder / "Lora").mkdir(exist_ok=True)
     (folder / "params.txt").write_text("what the person last asked for")
@@ -200,6 +200,7 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     asked: list[dict[str, Any]] = []
 
     class StableDiffusionProcessing:
+        steps, cfg_scale, sampler_name, scheduler = 50, 7.0, None, None
         cached_c, cached_uc = [None, None], [None, None]
 
     class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
