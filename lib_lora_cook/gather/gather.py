@@ -43,10 +43,11 @@ class Gathered:
 
     def as_json(self) -> dict[str, Any]:
         """The result as other programs are shown it."""
-        return {
+        result = {
             "found": self.found, "saved": self.saved, "skipped": sum(self.skipped.values()),
             "failed": [{"post": post, "why": why} for post, why in self.failed],
         }  # fmt: skip
+        return {**result, "stopped": self.stopped} if self.stopped else result
 
 
 def check(config: GatherConfig) -> None:

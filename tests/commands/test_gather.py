@@ -88,6 +88,36 @@ def test_a_preview_and_a_dry_run(tmp_path: Path, capsys: Capture) -> None:
     assert not (tmp_path / "set").exists()
 
 
+def test_a_site_cannot_send_us_elsewhere_on_this_computer(tmp_path: Path, capsys: Capture) -> None:
+    secret = Entry(1, picture(9))
+    posts = [Entry(id, picture(id)) for id in (1, 2, 3, 4)]
+    with serving(Board("danbooru", [secret])) as other, serving(Board("danbooru", posts)) as board:
+        posts[0].url = f"{other.root}/images/1/1.png"
+        posts[1].url = "file:///etc/passwd"
+        board.redirects["/images/3/3.png"] = f"{other.root}/images/1/1.png"
+        where = ("--site", board.root, "--out", tmp_path / "set")
+        done = said(capsys, "gather", QUERY, *where)
+        assert other.asked == []
+        assert (done["saved"], [it["post"] for it in done["failed"]]) == (1, [3, 2, 1])
+        whys = [it["why"] for it in done["failed"]]
+        assert "leads to this computer" in whys[0]
+        assert "http://" in whys[1]
+        server = other.root.removeprefix("http://")
+        posts[2].data, posts[2].md5 = secret.data, secret.md5
+        done = said(capsys, "gather", QUERY, *where, "--allow", server)
+        assert (done["saved"], [it["post"] for it in done["failed"]]) == (1, [2, 1])
+        assert len(other.asked) > 0
+
+
+def test_a_site_that_goes_away_is_told_in_the_json(tmp_path: Path, capsys: Capture) -> None:
+    posts = [Entry(id, picture(id), always="429") for id in range(1, 6)]
+    with serving(Board("danbooru", posts, retry_after="3600")) as board:
+        done = said(capsys, "gather", QUERY, "--site", board.root, "--out", tmp_path / "set")
+    assert "does not answer" in done["stopped"]
+    assert len(done["failed"]) == 3
+    assert all("60 minutes" in it["why"] for it in done["failed"])
+
+
 def test_login_keeps_a_key_and_says_it_to_the_site_alone(
     tmp_path: Path, home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ class Board:
     json_only: bool = False
     redirects: dict[str, str] = field(default_factory=dict)
     slow: float = 0.0
+    retry_after: str = "1"
     api_troubles: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
@@ -152,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         if trouble == "503":
             self.say(503, b"busy")
         elif trouble == "429":
-            self.say(429, b"slow down", {"Retry-After": "1"})
+            self.say(429, b"slow down", {"Retry-After": self.board.retry_after})
         elif trouble == "404":
             self.say(404, b"gone")
         elif trouble == "cut":  # says more than it sends
