@@ -11,9 +11,8 @@ from lib_lora_cook.config import TrainingConfig
 
 
 @pytest.mark.slow
-def test_a_loha_learns_the_toy_world(tmp_path: Path) -> None:
-    dataset = clean_dataset(tmp_path)
-    found = measure("LoHa", {**CASES["LoHa"], "max_train_epochs": 4}, dataset, tmp_path / "out")
+def test_a_lora_learns_the_toy_world(tmp_path: Path) -> None:
+    found = measure("LoRA", CASES["LoRA"], clean_dataset(tmp_path), tmp_path / "out")
     assert found.recall_without < 0.1
     assert found.recall_best >= 0.8
 
