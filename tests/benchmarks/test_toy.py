@@ -11,6 +11,7 @@ from lib_lora_cook.config import TrainingConfig
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a minute and a half of a core; more where others have it too
 def test_a_lora_learns_the_toy_world(tmp_path: Path) -> None:
     found = measure("LoRA", CASES["LoRA"], clean_dataset(tmp_path), tmp_path / "out")
     assert found.recall_without < 0.1
