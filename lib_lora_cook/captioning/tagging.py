@@ -34,6 +34,7 @@ class Tagging:
     when: When = "empty"
     extension: str = ".txt"
     dry_run: bool = False
+    recursive: bool = False
 
 
 @dataclass
@@ -53,7 +54,7 @@ def tag_dataset(folder: Path, tagger: Tagger, wanted: Tagging, job: Job = null_j
     folder without pictures, or one that cannot be written.
     """
     result = Tagged()
-    images = scan_captions(folder, result.failed, wanted.extension)
+    images = scan_captions(folder, result.failed, wanted.extension, wanted.recursive)
     todo = [image for image in images if wanted.when != "empty" or not image.caption]
     result.skipped = len(images) - len(todo)
     writer = _Writer(folder, wanted, result)

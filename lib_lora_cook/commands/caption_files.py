@@ -9,10 +9,10 @@ from typing import Any
 from ..dataset.captions import split_tags
 from ..dataset.changes import plan_tags
 from ..dataset.file_names import caption_of_name
-from ..dataset.images import Failure, ImageFile, scan_captions
+from ..dataset.images import Failure, ImageFile
 from ..dataset.kohya_metadata import read_metadata, write_metadata
 from ..jobs import ConsoleJob
-from .changing import add_dry_run, make, named, recover, tell_changes
+from .changing import add_dry_run, make, named, recover, scan_asked, tell_changes
 
 
 def add_files(actions: Any) -> None:
@@ -83,7 +83,7 @@ def scanned(options: argparse.Namespace, job: ConsoleJob) -> tuple[list[ImageFil
     """The dataset's captions, and those that cannot be read."""
     recover(options.folder, job)
     failed: list[Failure] = []
-    return scan_captions(options.folder, failed, options.caption_extension), failed
+    return scan_asked(options, failed), failed
 
 
 def brought_in(

@@ -11,7 +11,7 @@ from ..dataset import caption_edits as edits
 from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import join_tags, split_tags
 from ..dataset.changes import plan_edit
-from ..dataset.images import Failure, scan_captions
+from ..dataset.images import Failure
 from ..dataset.proposals import STYLE_NEEDS_NONE, SUBJECTS, check_trigger, propose
 from ..dataset.tags import count_tags
 from ..errors import UserError
@@ -19,13 +19,14 @@ from ..jobs import ConsoleJob
 from .base import Verbs, add_verb, make_host
 from .caption_files import add_files, add_one
 from .changing import (
+    add_captions,
     add_dry_run,
-    add_extension,
     add_folder,
     listed,
     make,
     named,
     recover,
+    scan_asked,
     tell_changes,
 )
 
@@ -40,7 +41,7 @@ def add_verbs(verbs: Verbs) -> None:
         "lora-cook captions datasets/kafka prepend kafka",
     )  # fmt: skip
     add_folder(parser)
-    add_extension(parser)
+    add_captions(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     stats = add_action(actions, "stats", "How often each tag is there.", "", None)
     stats.set_defaults(verb=count_captions, tell=tell_counts)
@@ -136,7 +137,7 @@ def add_propose(actions: Any) -> None:
 def propose_pruning(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """What nearly all captions have, and what speaks against the trigger; changes nothing."""
     failed: list[Failure] = []
-    images = scan_captions(options.folder, failed, options.caption_extension)
+    images = scan_asked(options, failed)
     captions = [split_tags(image.caption) for image in images if image.caption]
     counts = count_tags(captions)
     result: dict[str, Any] = {"kind": options.kind, "captions": len(captions), "trigger": None}
@@ -179,7 +180,7 @@ def edit_captions(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any
     edit: CaptionEdit = options.make_edit(options)
     recover(options.folder, job)
     failed: list[Failure] = []
-    images = scan_captions(options.folder, failed, options.caption_extension)
+    images = scan_asked(options, failed)
     options.name = f"captions {options.action}"
     changes = plan_edit(images, edit, options.caption_extension)
     return make(options.folder, changes, failed, options, job)
@@ -196,7 +197,7 @@ def given(tags: list[str]) -> list[str]:
 def count_captions(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """How often each tag is there, the most frequent first."""
     failed: list[Failure] = []
-    images = scan_captions(options.folder, failed, options.caption_extension)
+    images = scan_asked(options, failed)
     counts = count_tags(split_tags(image.caption) for image in images)
     tags = dict(sorted(counts.items(), key=lambda it: (-it[1], it[0])))
     return {"images": len(images) + len(failed), "tags": tags, "failed": named(failed, job)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..dataset import journal
 from ..dataset.changes import Change
-from ..dataset.images import Failure
+from ..dataset.images import Failure, ImageFile, scan_captions
 from ..jobs import Job
 from .base import Verbs, add_verb
 
@@ -36,8 +36,9 @@ def add_folder(parser: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder of the pictures")
 
 
-def add_extension(parser: Any) -> None:
-    """`--caption-extension`."""
+def add_captions(parser: Any) -> None:
+    """`--caption-extension` and `--recursive`."""
+    parser.add_argument("--recursive", action="store_true", help="subfolders too")
     parser.add_argument(
         "--caption-extension", type=extension, default=".txt", metavar="EXT",
         help="of the caption files: .txt (default) or .caption",
@@ -50,6 +51,11 @@ def extension(text: str) -> str:
     if len(found) < 2 or set(found) & set('/\\:*?"<>|'):
         raise argparse.ArgumentTypeError(f"{text!r} is no extension")
     return found
+
+
+def scan_asked(options: argparse.Namespace, failed: list[Failure]) -> list[ImageFile]:
+    """The captions that the options mean."""
+    return scan_captions(options.folder, failed, options.caption_extension, options.recursive)
 
 
 def recover(folder: Path, job: Job) -> None:

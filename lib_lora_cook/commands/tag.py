@@ -12,8 +12,8 @@ from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, make_host
 from .changing import (
+    add_captions,
     add_changing,
-    add_extension,
     add_folder,
     named,
     recover,
@@ -32,7 +32,7 @@ def add_verbs(verbs: Verbs) -> None:
         "lora-cook tag datasets/kafka --tagger wd-swinv2-tagger-v3 --when append",
     )  # fmt: skip
     add_folder(parser)
-    add_extension(parser)
+    add_captions(parser)
     parser.add_argument(
         "--tagger", required=True, action="append", metavar="NAME|FOLDER",
         help="one at hand, one that can be fetched, or a folder; several are averaged",
@@ -78,8 +78,9 @@ def tag(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     recover(options.folder, job)
     tagger = find(options.tagger, job)
     wanted = Tagging(
-        choice_of(options, tagger, asked), options.when, options.caption_extension, options.dry_run
-    )
+        choice_of(options, tagger, asked), options.when, options.caption_extension,
+        options.dry_run, options.recursive,
+    )  # fmt: skip
     result = tag_dataset(options.folder, tagger, wanted, job)
     made = {
         "tagged": result.tagged, "skipped": result.skipped,

@@ -202,10 +202,11 @@ class Editor:
 
 
 def open_editor(
-    folder: Path, failed: list[Failure] | None = None, extension: str = ".txt"
-) -> Editor:
+    folder: Path, failed: list[Failure] | None = None, extension: str = ".txt",
+    recursive: bool = False,
+) -> Editor:  # fmt: skip
     """The captions of a folder's pictures; as scan_captions where something cannot be read."""
-    return Editor(folder, scan_captions(folder, failed, extension), extension)
+    return Editor(folder, scan_captions(folder, failed, extension, recursive), extension)
 
 
 def _text(state: State) -> str:

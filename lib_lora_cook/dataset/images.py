@@ -69,11 +69,15 @@ def scan_subset(
 
 
 def scan_captions(
-    folder: Path, failed: list[Failure] | None = None, caption_extension: str = ".txt"
-) -> list[ImageFile]:
-    """The same pictures with their captions alone: no picture is opened, all sides are 0."""
+    folder: Path, failed: list[Failure] | None = None, caption_extension: str = ".txt",
+    recursive: bool = False,
+) -> list[ImageFile]:  # fmt: skip
+    """The same pictures with their captions alone: no picture is opened, all sides are 0.
+
+    recursive: those in its subfolders too, as in the folder above kohya's `3_name`.
+    """
     images: list[ImageFile] = []
-    for name in _picture_names(Path(folder)):
+    for name in _picture_names(Path(folder), recursive):
         path = Path(folder) / name
         try:
             caption, text = _caption_of(path, caption_extension)
@@ -86,7 +90,7 @@ def scan_captions(
     return images
 
 
-def _picture_names(folder: Path) -> list[str]:
+def _picture_names(folder: Path, recursive: bool = False) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
@@ -95,9 +99,23 @@ def _picture_names(folder: Path) -> list[str]:
     except OSError as error:
         raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
     pictures = sorted(name for name in names if is_picture_name(name))
+    if recursive:
+        pictures += _names_below(folder)
     if not pictures:
         raise UserError("No pictures in this folder", folder, "Put PNG, JPEG or WebP files there.")
     return pictures
+
+
+def _names_below(folder: Path) -> list[str]:
+    """The pictures in subfolders, relative to the folder; nothing hidden, nothing twice."""
+    found: list[str] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = os.path.relpath(place, folder)
+        if inside != os.curdir:
+            pictures = sorted(filter(is_picture_name, names))
+            found += [os.path.join(inside, name) for name in pictures]
+    return found
 
 
 def is_picture_name(name: str) -> bool:

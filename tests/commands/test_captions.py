@@ -202,3 +202,17 @@ def test_captions_come_from_names_and_go_through_kohya_s_json(
     assert len(said(capsys, "captions", folder, "read-json", meta, "--dry-run")["changes"]) == 2
     said(capsys, "captions", folder, "read-json", meta, "--when", "overwrite")
     assert texts(folder) == written
+
+
+def test_subfolders_are_taken_along_where_asked_for(folder: Path, capsys: Capture) -> None:
+    save(folder / "3_kafka" / "d.png", Image.new("RGB", (8, 8)))
+    save(folder / ".hidden" / "e.png", Image.new("RGB", (8, 8)))
+    before = snapshot(folder)
+    assert said(capsys, "captions", folder, "stats")["images"] == 3
+    assert said(capsys, "captions", folder, "--recursive", "stats")["images"] == 4
+    said(capsys, "captions", folder, "--recursive", "prepend", "kafka")
+    assert (folder / "3_kafka" / "d.txt").read_text() == "kafka"
+    said(capsys, "undo", folder)
+    assert snapshot(folder) == before
+    assert said(capsys, "captions", folder / "3_kafka", "stats")["images"] == 1
+    assert said(capsys, "captions", folder.parent, "--recursive", "stats")["images"] == 4
