@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-_LOOSE = 4_000_000
-"""Tags in states that are kept as they are, about 32 MB; older states are packed to a tenth."""
+_LOOSE = 6_000_000
+"""Tags in states that are kept as they are, about 48 MB; older states are packed to a tenth."""
 
 
 class State(NamedTuple):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from itertools import chain
 
 from ..errors import UserError
 from .captions import split_tags
@@ -15,8 +14,8 @@ from .captions import split_tags
 _COUNTS = re.compile(r"(\d+\+?|multiple )(girl|boy|other)s?|solo|no humans")
 
 Swap = Callable[[str], str]
-Each = Callable[[str], tuple[str, ...]]
-"""A tag -> what comes in its place: itself, none, another or several."""
+Each = Callable[[str], tuple[str, ...] | None]
+"""A tag -> what comes in its place: none, another or several; None where it stays."""
 
 # Tags that are little faces: their underscores are part of the drawing.
 _FACES = "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||"
@@ -93,30 +92,34 @@ def tag_replacement(old: str, new: str, regex: bool = False) -> Each:
             return new
         return tag if tag in KAOMOJI else swap(tag)
 
-    def each(tag: str) -> tuple[str, ...]:
+    def each(tag: str) -> tuple[str, ...] | None:
         text = swapped(tag)
-        return (tag,) if text == tag else tuple(split_tags(text))
+        return None if text == tag else tuple(split_tags(text))
 
     return cache(each)
 
 
 def replace_each(tags: list[str], each: Each) -> list[str]:
     """Every tag replaced; what has come to stand twice by that stands once."""
-    parts = [each(tag) for tag in tags]
-    new = {
-        tag_key(tag)
-        for old, some in zip(tags, parts, strict=True)
-        if some != (old,)
-        for tag in some
-    }
-    result, seen = [], set()
-    for tag in chain.from_iterable(parts):
-        if new and (key := tag_key(tag)) in new:
-            if key in seen:
-                continue
-            seen.add(key)
-        result.append(tag)
-    return result
+    parts = list(map(each, tags))
+    if parts.count(None) == len(parts):
+        return tags
+    places = list(zip(tags, parts, strict=True))
+    result = [new for tag, some in places for new in ((tag,) if some is None else some)]
+    keys = list(map(tag_key, result))
+    if len(set(keys)) == len(keys):
+        return result
+    changed = {tag_key(tag) for some in parts if some is not None for tag in some}
+    return list(_once(result, keys, changed))
+
+
+def _once(tags: Iterable[str], keys: Iterable[str], which: set[str]) -> Iterator[str]:
+    """The tags, of those with these keys only the first."""
+    seen: set[str] = set()
+    for tag, key in zip(tags, keys, strict=True):
+        if key not in which or key not in seen:
+            yield tag
+        seen.add(key)
 
 
 def sort_tags(tags: list[str], keep_tokens: int = 0) -> list[str]:
