@@ -28,6 +28,7 @@ from .commands import (
     sweep,
     tag,
     train,
+    ui,
     undo,
 )  # fmt: skip
 from .errors import UserError
@@ -36,6 +37,7 @@ from .jobs import Cancelled, ConsoleJob
 CANCELLED = 130
 VERBS = (
     demo,
+    ui,
     train,
     sweep,
     plan,

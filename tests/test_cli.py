@@ -18,7 +18,7 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Cancelled, ConsoleJob
 from tests.tiny_runs import snapshot, write_pictures
 
-VERBS = ("demo", "train", "sweep", "plan", "undo")
+VERBS = ("demo", "ui", "train", "sweep", "plan", "undo")
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,8 @@ SYSTEMS = {
     "win32": {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64"},
     "darwin": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 }
+PAGE = ("style.css", "javascript/lora_cook.js")
+"""What of the page lies beside the package."""
 LOCKED_EXTRAS = ("standalone", "test", "build", "upscale", "bnb", "optimizers", "ui", "gather")
 
 
@@ -200,8 +202,9 @@ def test_a_wheel_is_whole(root: Path, tmp_path: Path) -> None:
         source / "lib_lora_cook",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(root / name, source)
+    for name in ("pyproject.toml", "README.md", "LICENSE", *PAGE):
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, source / name)
     build = "import setuptools; setuptools.setup()"
     subprocess.run(
         [sys.executable, "-c", build, "-q", "bdist_wheel", "--dist-dir", str(tmp_path)],
@@ -217,4 +220,7 @@ def test_a_wheel_is_whole(root: Path, tmp_path: Path) -> None:
     modules = {path.relative_to(root).as_posix() for path in (root / "lib_lora_cook").rglob("*.py")}
     assert modules | assets(root) <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"lib_lora_cook"}
+    for name in PAGE:
+        assert any(it.endswith(f".data/data/share/lora-cook/{Path(name).name}") for it in names)
+    ours = {name.split("/")[0] for name in names if "dist-info" not in name}
+    assert {it for it in ours if not it.endswith(".data")} == {"lib_lora_cook"}

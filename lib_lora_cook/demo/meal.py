@@ -14,6 +14,7 @@ from ..compare.render import render_cells
 from ..compare.score import score_pictures
 from ..compare.sweep import Sweep, Wanted, run_sweep, write_sweep
 from ..config import (
+    GROUPS,
     BucketConfig,
     LoopConfig,
     LossConfig,
@@ -24,6 +25,7 @@ from ..config import (
     SubsetConfig,
     SweepConfig,
     TrainingConfig,
+    settings_of,
 )
 from ..cook import Cooked, cook
 from ..dataset.changes import (
@@ -54,6 +56,8 @@ SIDE = 64
 MEASURED = 32
 """Pictures drawn for each figure that the demo prints."""
 CFG_SCALE = 3.0
+DROPPED = 0.6
+"""How many of the tags beside the trigger are left out: prompts have few of them, too."""
 OWN_FEATURES = tuple(map(spaces_for_underscores, NEW_CHARACTER_TAGS))
 
 
@@ -153,11 +157,16 @@ def demo_run(dataset: Path, loras: Path) -> TrainingConfig:
     subset = SubsetConfig(
         image_dir=str(dataset), num_repeats=max(1, round(200 / images)), keep_tokens=1,
         shuffle_caption=True,
-        caption_tag_dropout_rate=0.6,  # the trigger also comes with few other tags, as in a prompt
+        caption_tag_dropout_rate=DROPPED,
     )  # fmt: skip
+    return toy_run((subset,), SaveConfig(output_dir=str(loras), output_name=TRIGGER))
+
+
+def toy_run(subsets: tuple[SubsetConfig, ...], save: SaveConfig) -> TrainingConfig:
+    """What the toy checkpoint learns well with."""
     return TrainingConfig(
         model=MODEL,
-        subsets=(subset,),
+        subsets=subsets,
         bucket=BucketConfig(resolution=(SIDE, SIDE)),
         network=NetworkConfig(network_dim=8, network_alpha=8.0),
         optimizer=OptimizerConfig(
@@ -165,8 +174,16 @@ def demo_run(dataset: Path, loras: Path) -> TrainingConfig:
         ),
         loss=LossConfig(min_snr_gamma=5.0),
         loop=LoopConfig(train_batch_size=4, max_train_epochs=8),
-        save=SaveConfig(output_dir=str(loras), output_name=TRIGGER),
+        save=save,
     )
+
+
+def page_recipe() -> dict[str, Any]:
+    """What the page shows at first where there is no WebUI: settings for the toy checkpoint."""
+    run = toy_run((), SaveConfig())
+    groups = (getattr(run, group) for group in GROUPS if group != "save")
+    own = {name: value for group in groups for name, _, value in settings_of(group)}
+    return {**own, "caption_tag_dropout_rate": DROPPED, "cfg_scale": CFG_SCALE}
 
 
 def demo_sweep(loras: list[Path]) -> SweepConfig:
