@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,23 @@ def tokenizer(folder: Path, pad: str = "<|endoftext|>") -> CLIPTokenizer:
     vocabulary = {unit: index for index, unit in enumerate(dict.fromkeys(units))}
     for special in ("<|startoftext|>", "<|endoftext|>"):
         vocabulary[special] = len(vocabulary)
+    content: dict[str, Any] = {
+        "vocab": vocabulary, "merges": [tuple(merge.split()) for merge in merges]
+    }  # fmt: skip
+    if "vocab_file" in inspect.signature(CLIPTokenizer.__init__).parameters:
+        content = tokenizer_files(folder, vocabulary, merges)
     return CLIPTokenizer(
-        vocab=vocabulary, merges=[tuple(merge.split()) for merge in merges],
-        unk_token="<|endoftext|>", bos_token="<|startoftext|>", eos_token="<|endoftext|>",
-        pad_token=pad, model_max_length=77,
+        **content, unk_token="<|endoftext|>", bos_token="<|startoftext|>",
+        eos_token="<|endoftext|>", pad_token=pad, model_max_length=77,
     )  # fmt: skip
+
+
+def tokenizer_files(folder: Path, vocabulary: dict[str, int], merges: list[str]) -> dict[str, Any]:
+    """The same on disk, where transformers before 5 read it."""
+    files = {"vocab_file": folder / "vocab.json", "merges_file": folder / "merges.txt"}
+    files["vocab_file"].write_text(json.dumps(vocabulary), encoding="utf-8")
+    files["merges_file"].write_text("\n".join(["#version: 0.2", *merges]), encoding="utf-8")
+    return {name: str(path) for name, path in files.items()}
 
 
 def text_config(words: CLIPTokenizer, width: int, layers: int = 3) -> CLIPTextConfig:

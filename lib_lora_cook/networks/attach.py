@@ -26,10 +26,14 @@ class LowRank(LoConModule):
 
     def bypass_forward_diff(self, x: Tensor, scale: float = 1) -> Tensor:
         """up(down(x)) * alpha / dim * scale, [B, ..., out]."""
+        own = self.lora_down.weight.dtype
+        # Where nothing casts for it, LyCORIS before 4 fails on a layer of another precision.
+        cast = x if torch.is_autocast_enabled() else x.to(own)
         drops = isinstance(self.dropout, nn.Dropout)
         if not (self.training and (drops or self.rank_dropout)):
-            return super().bypass_forward_diff(x, scale)
-        inner, factor = self.lora_down(x.to(self.lora_down.weight.dtype)), self.scale * scale
+            plain: Tensor = super().bypass_forward_diff(cast, scale)
+            return plain.to(x.dtype)
+        inner, factor = self.lora_down(x.to(own)), self.scale * scale
         if drops:
             inner = self.dropout(inner)
         if self.rank_dropout:
