@@ -40,12 +40,16 @@ def add_duplicates(verbs: Verbs) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="keep the first of each exact and near group"
     )
+    parser.add_argument(
+        "--not", nargs=2, dest="distinct", metavar=("A", "B"),
+        help="these two pictures of the folder are no duplicates; remembered",
+    )  # fmt: skip
     parser.set_defaults(tell=tell_duplicates)
 
 
 def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Find copies, and throw them away if asked to."""
-    from ..dataset.duplicates import find_duplicates, plan_duplicates
+    from ..dataset.duplicates import declare_distinct, find_duplicates, plan_duplicates
 
     if not 1 <= options.hardness <= 100:
         raise UserError("Hardness goes from 1 to 100", f"--hardness {options.hardness}")
@@ -53,7 +57,10 @@ def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         recover(options.folder, job)
     failed: list[Failure] = []
     images = scan_subset(options.folder, failed)
-    groups = find_duplicates(images, options.hardness, job, failed)
+    if options.distinct:
+        one, other = (_of_folder(options.folder, name) for name in options.distinct)
+        declare_distinct(options.folder, one, other)
+    groups = find_duplicates(images, options.hardness, job, failed, options.folder)
     result = {
         "groups": [
             {"kind": group.kind, "files": [str(image.path) for image in group.files]}
@@ -64,6 +71,11 @@ def duplicates(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         return {**result, "failed": named(failed, job)}
     made = make(options.folder, plan_duplicates(groups), failed, options, job)
     return {**result, **made}
+
+
+def _of_folder(folder: Path, name: str) -> Path:
+    """A picture by its name in the folder, or by its path."""
+    return folder / name if (folder / name).is_file() else Path(name)
 
 
 def tell_duplicates(result: dict[str, Any]) -> str:

@@ -74,7 +74,7 @@ def look_at(folder: Path, below: int = 768, job: Job = null_job) -> Look:
     """Read the whole folder, every picture decoded; UserError if there is none."""
     broken: list[Failure] = []
     images = scan_subset(folder, broken)
-    groups = find_duplicates(images, job=job, failed=broken)
+    groups = find_duplicates(images, job=job, failed=broken, folder=folder)
     bad = {path for path, _ in broken}
     images = [image for image in images if image.path not in bad]
     names = sorted(os.listdir(folder))

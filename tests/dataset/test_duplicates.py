@@ -6,9 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
-from lib_lora_cook.dataset.duplicates import Group, find_duplicates, plan_duplicates
+from lib_lora_cook.dataset.duplicates import (
+    Group,
+    declare_distinct,
+    difference_picture,
+    find_duplicates,
+    plan_duplicates,
+)
 from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.dataset.journal import apply_changes
 from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
@@ -42,6 +48,10 @@ def scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
         (".jpg", scaled(0.75), {"quality": 60}),
         (".png", ImageOps.mirror, {}),
         (".jpg", lambda image: ImageOps.mirror(scaled(0.6)(image)), {"quality": 70}),
+        (".png", lambda image: image.crop((23, 23, 169, 169)), {}),  # 12% all round
+        (".jpg", lambda image: image.crop((0, 0, 169, 192)), {"quality": 80}),
+        (".png", lambda image: ImageOps.grayscale(image), {}),
+        (".png", lambda image: ImageEnhance.Brightness(image).enhance(0.8), {}),
     ],
 )
 def test_copies_are_found_and_the_original_is_kept(
@@ -52,6 +62,15 @@ def test_copies_are_found_and_the_original_is_kept(
         save(tmp_path / f"{number}_copy{ending}", change(drawn(character)), **options)
     found = names(find_duplicates(scan_subset(tmp_path)))
     assert sorted(found) == [("near", [f"{n}.png", f"{n}_copy{ending}"]) for n in range(3)]
+
+
+@pytest.mark.parametrize("bars", [(0, 23), (23, 0), (12, 12)])
+def test_framed_copies_are_found(tmp_path: Path, bars: tuple[int, int]) -> None:
+    for number, character in enumerate(CHARACTERS):
+        save(tmp_path / f"{number}.png", drawn(character))
+        save(tmp_path / f"{number}_framed.jpg", ImageOps.expand(drawn(character), bars, "black"))
+    found = [(kind, sorted(group)) for kind, group in names(find_duplicates(scan_subset(tmp_path)))]
+    assert sorted(found) == [("near", [f"{n}.png", f"{n}_framed.jpg"]) for n in range(3)]
 
 
 def test_a_larger_copy_is_kept_and_a_flattened_one_is_found(tmp_path: Path) -> None:
@@ -124,3 +143,69 @@ def test_a_broken_picture_is_named_and_the_rest_compared(tmp_path: Path) -> None
 def test_hardness_out_of_range_is_refused() -> None:
     with pytest.raises(UserError, match="1 to 100: 0"):
         find_duplicates([], hardness=0)
+
+
+def test_a_watermarked_copy_is_near_and_the_clean_one_stays(tmp_path: Path) -> None:
+    clean = draw(CHARACTERS[0], 384, random.Random(0))
+    marked = clean.copy()
+    font = ImageFont.load_default(26)
+    ImageDraw.Draw(marked).text((150, 345), "(c) sample 2023", "white", font)
+    save(tmp_path / "a.png", clean)
+    save(tmp_path / "b.png", marked)
+    assert names(find_duplicates(scan_subset(tmp_path))) == [("near", ["a.png", "b.png"])]
+
+
+def test_hardness_100_finds_equal_pixels_alone(tmp_path: Path) -> None:
+    large = draw(CHARACTERS[0], 512, random.Random(0))
+    save(tmp_path / "a.jpg", large, quality=95)
+    with Image.open(tmp_path / "a.jpg") as image:  # its reduced decoding is not the file's pixels
+        save(tmp_path / "b.png", image.convert("RGB"))
+    save(tmp_path / "c.webp", large, quality=90)
+    groups = find_duplicates(scan_subset(tmp_path), 100)
+    assert names(groups) == [("exact", ["b.png", "a.jpg"])]
+    assert [len(group.files) for group in find_duplicates(scan_subset(tmp_path))] == [3]
+
+
+def test_what_a_person_has_called_distinct_stays_so_after_renaming(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", drawn(CHARACTERS[0]))
+    save(tmp_path / "b.jpg", drawn(CHARACTERS[0]), quality=60)
+    save(tmp_path / "c.png", scaled(0.7)(drawn(CHARACTERS[0])))
+    declare_distinct(tmp_path, tmp_path / "a.png", tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").rename(tmp_path / "z.jpg")
+    found = find_duplicates(scan_subset(tmp_path), folder=tmp_path)
+    assert not [group for group in names(found) if {"a.png", "z.jpg"} <= set(group[1])]
+    with pytest.raises(UserError, match="pixel for pixel"):
+        declare_distinct(tmp_path, tmp_path / "a.png", tmp_path / "a.png")
+
+
+def test_a_second_look_decodes_and_compares_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, character in enumerate(CHARACTERS):
+        save(tmp_path / f"{number}.png", drawn(character))
+        save(tmp_path / f"{number}.jpg", drawn(character), quality=60)
+    first = find_duplicates(scan_subset(tmp_path), folder=tmp_path)
+    (tmp_path / "0.png").rename(tmp_path / "9.png")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("looked again")
+
+    for name in ("find.read_print", "checks.compared", "checks.candidates"):
+        monkeypatch.setattr(f"lib_lora_cook.dataset.duplicates.{name}", refuse)
+    again = find_duplicates(scan_subset(tmp_path), folder=tmp_path)
+    assert len(again) == len(first) == 3
+    (tmp_path / ".lora_cook" / "fingerprints.sqlite").write_bytes(b"no database")
+    with pytest.raises(AssertionError, match="looked again"):
+        find_duplicates(scan_subset(tmp_path), folder=tmp_path)
+
+
+def test_the_difference_glows_where_the_expression_changes(tmp_path: Path) -> None:
+    one = replace(CHARACTERS[0], expression="smile", view="upper_body")
+    save(tmp_path / "a.png", draw(one, 256, random.Random(0)))
+    other = draw(replace(one, expression="open_mouth"), 256, random.Random(0))
+    save(tmp_path / "b.jpg", ImageOps.mirror(other), quality=90)
+    red, green, _ = difference_picture(tmp_path / "a.png", tmp_path / "b.jpg").split()
+    glow = ImageChops.subtract(red, green).point(lambda level: 255 * (level > 90))
+    left, top, right, bottom = glow.getbbox() or (0, 0, 0, 0)
+    assert 0 < right - left < 128
+    assert 0 < bottom - top < 96

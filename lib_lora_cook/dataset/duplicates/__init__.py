@@ -1,10 +1,19 @@
 """Copies of a picture: who is a copy of whom, who is a variant, and which one to keep.
 
-prints: what is kept of each picture. search: which pairs to look at. align, colours, check: how far
-two pictures differ. groups: stars round the one to keep. find: all of it for a folder.
+prints: what is kept of each picture. search: which pairs to look at. align, colours, marks, check:
+how far two pictures differ. groups: stars round the one to keep. store, distinct: what is
+remembered. find: all of it for a folder. show: the difference, for a person.
 """
 
-from .find import DEFAULT_HARDNESS, find_duplicates, plan_duplicates
+from .find import DEFAULT_HARDNESS, declare_distinct, find_duplicates, plan_duplicates
 from .groups import Group
+from .show import difference_picture
 
-__all__ = ["DEFAULT_HARDNESS", "Group", "find_duplicates", "plan_duplicates"]
+__all__ = [
+    "DEFAULT_HARDNESS",
+    "Group",
+    "declare_distinct",
+    "difference_picture",
+    "find_duplicates",
+    "plan_duplicates",
+]

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from .prints import Box, lightness
 
-_LEVELS = ((40, 5), (96, 4), (192, 2))  # pixels on the longer side, steps
+_LEVELS = ((40, 6, 0.35), (80, 4, 0.5), (160, 3, 0.0))
+"""Pixels on the longer side at most, steps, and the correlation below which it is given up."""
+_LEAST_SIDE = 12
 _STILL = 0.04  # of a pixel
-_FLAT = 1.0  # levels
+_FLAT = 0.5  # levels
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,26 +45,53 @@ class Overlay:
     likeness: float  # correlation of the lightness, -1 to 1
 
 
-def overlaid(one: Bytes, other: Bytes, box: Box, other_box: Box) -> Overlay | None:
+class Seen:
+    """A picture, and its lightness at full size, at half of it, a quarter, and so on."""
+
+    def __init__(self, pixels: Bytes) -> None:
+        self.pixels = pixels
+        self.levels = [lightness(pixels)]
+        while min(self.levels[-1].shape) >= 2 * _LEAST_SIDE:
+            self.levels.append(_half(self.levels[-1]))
+
+    def at_most(self, side: float) -> Floats:
+        """The finest lightness of which no side is longer, or the coarsest there is."""
+        good = [level for level in self.levels if max(level.shape) <= side]
+        return good[0] if good else self.levels[-1]
+
+    def mirrored(self) -> Seen:
+        """The same, left for right."""
+        turned = Seen.__new__(Seen)
+        turned.pixels = np.ascontiguousarray(self.pixels[:, ::-1])
+        turned.levels = [np.ascontiguousarray(level[:, ::-1]) for level in self.levels]
+        return turned
+
+
+def _half(image: Floats) -> Floats:
+    height, width = image.shape
+    return _resized(image, (max(1, round(width / 2)), max(1, round(height / 2))))
+
+
+def overlaid(one: Seen, other: Seen, box: Box, other_box: Box) -> Overlay | None:
     """Lay `other` over `one`, first with box on box; None where they do not come to fit."""
     place = _place(box, other_box)
-    grey, other_grey = lightness(one), lightness(other)
-    likeness = 0.0
-    for side, steps in _LEVELS:
-        size = _grid(other.shape, side)
-        if side > 2 * max(other.shape[:2]):
-            break
-        target = _resized(other_grey, size)
-        scale = place.width * one.shape[1] / size[0], place.height * one.shape[0] / size[1]
-        source = _shrunk(grey, scale)
+    likeness, before = 0.0, None
+    for side, steps, enough in _LEVELS:
+        target = other.at_most(side)
+        if target is before:
+            continue
+        before = target
         for _ in range(steps):
-            before = place
-            place, likeness = _step(source, target, place)
-            if not _sane(place):
+            source = one.at_most(max(target.shape) / max(place.width, place.height) * 1.5)
+            moved, likeness = _step(source, target, place)
+            if not _sane(moved):
                 return None
-            if _moved(before, place) * side < _STILL:
+            place, old = moved, place
+            if _moved(old, place) * max(target.shape) < _STILL:
                 break
-    return _shared(one, other, place, likeness)
+        if likeness < enough:
+            return None
+    return _shared(one.pixels, other.pixels, place, likeness)
 
 
 def _place(box: Box, other_box: Box) -> Place:
@@ -86,12 +115,6 @@ def _span(place: Place) -> tuple[float, float, float, float] | None:
     left, right = max(0.0, -place.left / place.width), min(1.0, (1 - place.left) / place.width)
     top, bottom = max(0.0, -place.top / place.height), min(1.0, (1 - place.top) / place.height)
     return (left, top, right, bottom) if right - left > 0.3 and bottom - top > 0.3 else None
-
-
-def _grid(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    height, width = shape[:2]
-    scale = min(1.0, side / max(height, width))
-    return max(8, round(width * scale)), max(8, round(height * scale))
 
 
 def _resized(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
@@ -138,10 +161,12 @@ def _step(source: Floats, target: Floats, place: Place) -> tuple[Place, float]:
         (along * x).ravel(), along.ravel(), (down * y).ravel(), down.ravel(),
         seen.ravel(), np.ones(seen.size, np.float32),
     ])  # fmt: skip
-    normal = (rows @ rows.T).astype(np.float64)
+    goal = wanted.ravel()
+    normal, asked = (rows @ rows.T).astype(np.float64), (rows @ goal).astype(np.float64)
+    likeness = _correlation(normal, asked, float(goal @ goal), goal.size)
     normal[np.diag_indices(6)] *= 1 + 1e-4
     normal[np.diag_indices(6)] += 1e-3
-    a, b, c, d, gain, _ = np.linalg.solve(normal, rows @ wanted.ravel())
+    a, b, c, d, gain, _ = np.linalg.solve(normal, asked)
     gain = gain if abs(gain) > 0.1 else 0.1
     a, b, c, d = np.clip(np.array([a, b / width, c, d / height]) / gain, -0.1, 0.1)
     return (
@@ -149,14 +174,19 @@ def _step(source: Floats, target: Floats, place: Place) -> tuple[Place, float]:
             place.left + b * place.width, place.top + d * place.height,
             place.width * (1 + a), place.height * (1 + c),
         ),
-        _correlation(seen, wanted),
+        likeness,
     )  # fmt: skip
 
 
-def _correlation(one: Floats, other: Floats) -> float:
-    a, b = one - one.mean(), other - other.mean()
-    lengths = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / lengths if lengths > _FLAT * one.size else 0.0
+def _correlation(
+    normal: NDArray[np.float64], asked: NDArray[np.float64], square: float, count: int
+) -> float:
+    """Of source and target, from the sums of their products; 0 where one of them is plain."""
+    means = normal[4, 5] / count, asked[5] / count
+    spread = normal[4, 4] / count - means[0] ** 2, square / count - means[1] ** 2
+    if min(spread) < _FLAT**2:
+        return 0.0
+    return float((asked[4] / count - means[0] * means[1]) / np.sqrt(spread[0] * spread[1]))
 
 
 def _shared(one: Bytes, other: Bytes, place: Place, likeness: float) -> Overlay | None:

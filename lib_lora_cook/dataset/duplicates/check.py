@@ -7,19 +7,22 @@ measured is the place that differs most, against what is usual all over the pict
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import Overlay, overlaid
+from .align import Overlay, Seen, overlaid
 from .colours import recoloured
+from .marks import marks
 from .prints import Box, check_pixels
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
-_EVERYWHERE = 0.9
-_ALLOWED, _PER_NOISE = 24.0, 2.2  # levels; tuned with benchmarks/duplicates.py
-_MOST_NOISE = 18.0  # levels; what differs more all over is another picture
+_EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
+_EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
+_ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
+_CLEAR = 40.0  # a distance that another look does not make much smaller
 _LEAST_SIDE = 8
 _STRETCH = 1.06
 
@@ -30,8 +33,8 @@ Bytes = NDArray[np.uint8]
 class Difference:
     """What two pictures laid over one another leave over, in levels of 255.
 
-    worst: where they differ most. noise: what nine tenths of the picture stay below. likeness: the
-    correlation of their lightness.
+    worst: where they differ most, watermarks left out. noise: what most of the picture and most of
+    its edges stay below. likeness: the correlation of their lightness.
     """
 
     worst: float
@@ -55,39 +58,60 @@ UNLIKE = Difference(255.0, 255.0, 0.0)
 
 def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box) -> Difference:
     """The difference of two pictures of which the boxes are said to show the same."""
-    lying = laid_over(check_pixels(one), check_pixels(other), mirrored, box, other_box)
+    lying = laid_over(_seen(one), _seen(other), mirrored, box, other_box)
     if lying is None:
         return UNLIKE
-    left = residue(lying.one, lying.other)
-    levels = np.cumsum(np.bincount(left.ravel(), minlength=256))
-    noise = int(np.searchsorted(levels, _EVERYWHERE * levels[-1]))
-    return Difference(float(left.max()), float(noise), lying.likeness)
+    found = _measured(lying.one, lying.other, lying.likeness)
+    if found.distance > _CLEAR:  # what was clipped in one can be clipped in the other
+        turned = _measured(lying.other, lying.one, lying.likeness)
+        found = min(found, turned, key=lambda it: it.distance)
+    return found
 
 
-def laid_over(one: Bytes, other: Bytes, mirrored: bool, box: Box, other_box: Box) -> Overlay | None:
+def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
+    """The difference of two pictures of one size, `one` recoloured to be like `other`."""
+    one = recoloured(one, other)
+    left = residue(one, other)
+    if left.max() > _ALLOWED:
+        left[marks(one, other)] = 0
+    grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
+    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
+    noise = _level(left, _EVERYWHERE)
+    if edges.mean() > _FEW_EDGES:
+        noise = max(noise, _level(left[edges], _AT_EDGES))
+    return Difference(float(left.max()), noise, likeness)
+
+
+def _level(levels: Bytes, share: float) -> float:
+    """The level that this share stays below."""
+    counts = np.cumsum(np.bincount(levels.ravel(), minlength=256))
+    return float(np.searchsorted(counts, share * counts[-1]))
+
+
+@lru_cache(maxsize=256)
+def _seen(data: bytes) -> Seen:
+    return Seen(check_pixels(data))
+
+
+def laid_over(one: Seen, other: Seen, mirrored: bool, box: Box, other_box: Box) -> Overlay | None:
     """The shared part of both; None where it is too small, or one of them is squeezed."""
     if mirrored:
         left, top, width, height = other_box
-        other, other_box = (
-            np.ascontiguousarray(other[:, ::-1]),
-            (1 - left - width, top, width, height),
-        )
+        other, other_box = other.mirrored(), (1 - left - width, top, width, height)
     lying = overlaid(one, other, box, other_box)
     if lying is None or min(lying.one.shape[:2]) < _LEAST_SIDE:
         return None
-    stretch = (lying.place.width * one.shape[1] / other.shape[1]) / (
-        lying.place.height * one.shape[0] / other.shape[0]
-    )
+    (height, width), (other_height, other_width) = one.pixels.shape[:2], other.pixels.shape[:2]
+    stretch = lying.place.width * width * other_height / (lying.place.height * height * other_width)
     return lying if 1 / _STRETCH < stretch < _STRETCH else None
 
 
 def residue(one: Bytes, other: Bytes) -> Bytes:
-    """(height, width) levels in which two pictures differ that no recolouring explains.
+    """(height, width) levels in which two pictures differ, blurred a little.
 
     A pixel may be anything between its neighbours in the other picture: edges shift by a fraction
     of a pixel in every copy.
     """
-    one = recoloured(one, other)
     near = np.ones((3, 3), np.uint8)
     over = [cv2.subtract(a, cv2.dilate(b, near)) for a, b in ((one, other), (other, one))]
     under = [cv2.subtract(cv2.erode(b, near), a) for a, b in ((one, other), (other, one))]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
 from typing import TypeVar
 
 from ...errors import UserError
 from ...jobs import Job
 from ..images import ImageFile
-from .check import EQUAL, Difference, compared
+from .check import EQUAL, UNLIKE, Difference, compared
+from .distinct import Distinct
 from .prints import Print, pixel_hash
 from .search import Candidate, candidates
+from .store import Store
 
-_ABOUT_EQUAL = 3.0  # levels that a JPEG decoded at a reduced size may be off
+_ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
+_CLEAR = 40.0  # a distance at which another way round cannot be better
+_COPY = 50.0  # a distance within which no one sees another drawing
 _CHUNK = 64
 
 Pair = tuple[int, int]
@@ -24,18 +30,47 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look at a folder rests on: fingerprints by the hash of the file, and memories."""
+
+    prints: Mapping[str, Print]
+    store: Store
+    distinct: Distinct
+    job: Job
+
+
 class Checks:
     """What is known of the pairs of pictures; picture n is each of the equal files[n]."""
 
-    def __init__(
-        self, files: Sequence[Sequence[ImageFile]], prints: Sequence[Print], job: Job
-    ) -> None:
+    def __init__(self, files: Sequence[Sequence[ImageFile]], keys: Sequence[str], look: Look):
         self._paths = [same[0].path for same in files]
-        self._prints, self._job = prints, job
+        self._keys, self._look, self._job = keys, look, look.job
+        self._prints = [look.prints[key] for key in keys]
         self._candidates: dict[Pair, list[Candidate]] = defaultdict(list)
-        for hit in candidates(prints):
-            self._candidates[min(hit.one, hit.other), max(hit.one, hit.other)].append(hit)
-        self._known: dict[Pair, Difference] = {}
+        for hit in self._search():
+            pair = min(hit.one, hit.other), max(hit.one, hit.other)
+            if frozenset(self._prints[at].content for at in pair) not in look.distinct:
+                self._candidates[pair].append(hit)
+        number = {key: at for at, key in enumerate(keys)}
+        self._known = {
+            (min(number[a], number[b]), max(number[a], number[b])): difference
+            for (a, b), difference in look.store.checks().items()
+            if a in number and b in number
+        }
+
+    def _search(self) -> list[Candidate]:
+        found = self._look.store.search(self._keys)
+        if found is None:
+            self._job.report(0, 1, "looking for copies")
+            found = candidates(self._prints)
+            self._look.store.add_search(self._keys, found)
+        return found
+
+    def distinct(self, one: int, other: int) -> bool:
+        """Whether a person has said that they are no duplicates."""
+        pair = frozenset((self._prints[one].content, self._prints[other].content))
+        return pair in self._look.distinct
 
     @property
     def pairs(self) -> list[Pair]:
@@ -46,34 +81,38 @@ class Checks:
         """How far the two of each pair are from being equal, 0 for equal."""
         asked = [pair for pair in pairs if pair not in self._known]
         found = mapped(self._difference, asked, self._job, "comparing pictures")
-        self._known.update(zip(asked, found, strict=True))
+        new = dict(zip(asked, found, strict=True))
+        self._known |= new
+        keys = self._keys
+        self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
         return [self._known[pair].distance for pair in pairs]
-
-    def distance(self, one: int, other: int) -> float:
-        """The same of one pair."""
-        return self.distances([(min(one, other), max(one, other))])[0]
 
     def variants(self) -> list[Pair]:
         """The checked pairs that differ, but not all over the picture."""
         return [
             pair
             for pair, difference in self._known.items()
-            if difference.likeness >= _VARIANT_LIKENESS and difference.noise <= _VARIANT_NOISE
+            if difference.likeness >= _VARIANT_LIKENESS
+            and difference.noise <= _VARIANT_NOISE
+            and difference.distance > _COPY
         ]
 
     def _difference(self, pair: Pair) -> Difference:
         if self._equal(pair):
             return EQUAL
-        return min((self._compared(hit) for hit in self._candidates[pair]), key=_distance)
+        found = UNLIKE
+        for hit in self._candidates[pair]:
+            found = min(found, self._compared(hit), key=_distance)
+            if found.distance <= _CLEAR:
+                break
+        return found
 
     def _compared(self, hit: Candidate) -> Difference:
-        one, other = self._prints[hit.one], self._prints[hit.other]
-        grounds = zip(one.checks, other.checks, strict=False)
-        found = [
-            compared(a, b, hit.mirrored, hit.box, hit.other_box)
-            for a, b in ([*grounds] if len(one.checks) == len(other.checks) else
-                         [(a, b) for a in one.checks for b in other.checks])
-        ]  # fmt: skip
+        one, other = (self._look.store.pictures(self._keys[at]) for at in (hit.one, hit.other))
+        grounds = (
+            [*zip(one, other, strict=True)] if len(one) == len(other) else [*product(one, other)]
+        )
+        found = [compared(a, b, hit.mirrored, hit.box, hit.other_box) for a, b in grounds]
         return min(found, key=_distance)
 
     def _equal(self, pair: Pair) -> bool:

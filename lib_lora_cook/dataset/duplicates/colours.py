@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SAMPLE = 64
+_SAMPLE = 40
 _ROUNDS = 3
 _INLIERS = 0.8
 _TURNED = 3.0  # degrees
 _GREY = 6.0  # levels between the channels
-_SAME = 2.0  # levels
+_SAME = 3.0  # levels
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Bytes = NDArray[np.uint8]
@@ -21,9 +21,11 @@ Floats = NDArray[np.float32]
 def recoloured(one: Bytes, other: Bytes) -> Bytes:
     """`one` (height, width, 3) changed as a whole, so that most of it has `other`'s colours."""
     small, wanted = _sampled(one), _sampled(other)
-    if cv2.absdiff(small, wanted).mean() < _SAME:
+    if np.quantile(cv2.absdiff(small, wanted), 0.98) < _SAME:
         return one
-    if _saturation(wanted) < _GREY <= _saturation(small) or _saturation(small) < _GREY:
+    if _saturation(wanted) < _GREY <= _saturation(small):
+        one, small, angle = _greyed(one), _greyed(small), 0.0
+    elif _saturation(small) < _GREY:
         angle = 0.0
     else:
         angle = _turn_of_hue(small, wanted)
@@ -37,6 +39,10 @@ def _sampled(image: Bytes) -> Bytes:
     height, width = image.shape[:2]
     size = min(_SAMPLE, width), min(_SAMPLE, height)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _greyed(image: Bytes) -> Bytes:
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def _saturation(image: Bytes) -> float:

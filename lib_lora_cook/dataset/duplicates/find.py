@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import UserError
 from ...jobs import Job, null_job
 from ..changes import Change
-from ..images import Failure, ImageFile
-from .checks import Checks, mapped
+from ..images import Failure, ImageFile, content_hash
+from .checks import Checks, Look, mapped
+from .distinct import read_distinct, save_distinct
 from .groups import Group, Stars, grouped, stars
 from .prints import Print, read_print
+from .store import Store
 
 DEFAULT_HARDNESS = 50
 
+_ABOUT = 0.95  # of the largest area, for bars are found to a pixel of a reduced picture
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 
 
@@ -24,31 +27,51 @@ def find_duplicates(
     hardness: int = DEFAULT_HARDNESS,
     job: Job = null_job,
     failed: list[Failure] | None = None,
+    folder: Path | None = None,
 ) -> list[Group]:
     """Groups of copies, each a star round the picture to keep; the same for any order of images.
 
     hardness 1 (more is called a copy) to 100 (only what is equal). What cannot be read is appended
-    to `failed`; without such a list it raises UserError.
+    to `failed`; without such a list it raises UserError. In `folder`, the dataset's, fingerprints
+    are kept for the next time, and what a person has said are no duplicates is known.
     """
     if not 1 <= hardness <= 100:
         raise UserError("Hardness goes from 1 to 100", hardness)
-    ranked, prints = _read(sorted(images, key=_rank), job, failed)
-    classes = _classes(prints)
-    files = [[ranked[at] for at in same] for same in classes]
-    checks = Checks(files, [prints[same[0]] for same in classes], job)
-    limit = 100.0 - hardness
-    copies = stars(len(files), checks.pairs, checks.distances, limit)
-    return grouped(files, copies, checks.distance) + _variants(files, copies, checks)
+    with Store(folder) as store:
+        distinct = read_distinct(folder) if folder else frozenset()
+        by_name = sorted(images, key=lambda image: image.path)
+        read = _read(by_name, store, job, failed)
+        look = Look(store.prints(), store, distinct, job)
+        prints = {image.path: look.prints[key] for image, key in read}
+        read.sort(key=lambda it: (-it[0].width * it[0].height, it[0].path))
+        ranked, keys = [image for image, _ in read], [key for _, key in read]
+        classes = _classes([look.prints[key].content for key in keys])
+        files = [[ranked[at] for at in same] for same in classes]
+        checks = Checks(files, [keys[same[0]] for same in classes], look)
+        copies = stars(len(files), checks.pairs, checks, 100.0 - hardness)
+        groups = [_best_first(group, prints) for group in grouped(files, copies, checks)]
+        return groups + _variants(groups, files, copies, checks)
 
 
-def _variants(files: Sequence[Sequence[ImageFile]], copies: Stars, checks: Checks) -> list[Group]:
+def declare_distinct(folder: Path, one: Path, other: Path) -> None:
+    """Remember that two pictures of a dataset are no duplicates; UserError if they are equal."""
+    contents = [read_print(path).content for path in (one, other)]
+    if contents[0] == contents[1]:
+        raise UserError("These two are the same picture, pixel for pixel", f"{one}, {other}")
+    save_distinct(folder, *contents)
+
+
+def _variants(
+    groups: Sequence[Group], files: Sequence[Sequence[ImageFile]], copies: Stars, checks: Checks
+) -> list[Group]:
     """Stars of pictures of which none is a copy of another, but all show one drawing."""
     joined = {it for others in copies.values() for it in others}
     pairs = [pair for pair in checks.variants() if not joined.intersection(pair)]
-    alike = stars(len(files), pairs, checks.distances, float("inf"))
+    keeper = {image.path: group.files[0] for group in groups for image in group.files}
+    alike = stars(len(files), pairs, checks, float("inf"))
     return [
-        Group("variant", tuple(files[it][0] for it in (first, *others)))
-        for first, others in sorted(alike.items())
+        Group("variant", tuple(keeper.get(one.path, one) for one in (files[it][0] for it in star)))
+        for star in ((first, *others) for first, others in sorted(alike.items()))
     ]
 
 
@@ -65,39 +88,68 @@ def plan_duplicates(groups: Iterable[Group]) -> list[Change]:
     return list(changes.values())
 
 
-def _rank(image: ImageFile) -> tuple[int, bool, bool, str]:
-    """Sorts the best picture first."""
-    lossy = image.format not in _LOSSLESS
-    return (-image.width * image.height, lossy, not image.caption, str(image.path))
+def _best_first(group: Group, prints: Mapping[Path, Print]) -> Group:
+    """The group with its best picture in front: size without added bars, loss, a caption."""
+    bars = {image.path: _bars(image, prints[image.path]) for image in group.files}
+    fewest = min(bars.values())  # a drawing's own margin is a bar too
+    plain = max(it.width * it.height for it in group.files if bars[it.path] == fewest)
+
+    def area(image: ImageFile) -> float:
+        canvas = image.width * image.height
+        box = prints[image.path].boxes[bars[image.path] - fewest]
+        return canvas * box[2] * box[3] if canvas * _ABOUT > plain else canvas
+
+    def order(image: ImageFile) -> tuple[bool, bool, float, float, bool, str]:
+        lossy = image.format not in _LOSSLESS
+        spent = image.stamp.size / (image.width * image.height) if lossy and image.stamp else 0.0
+        small = area(image) < least
+        return small, lossy, -area(image), -spent, not image.caption, str(image.path)
+
+    least = _ABOUT * max(map(area, group.files))
+    return Group(group.kind, tuple(sorted(group.files, key=order)))
+
+
+def _bars(image: ImageFile, made: Print) -> int:
+    """How often bars can be taken off; what carries transparency was looked at on two grounds."""
+    return (len(made.boxes) + 1) // 2 if image.has_alpha else len(made.boxes)
 
 
 def _read(
-    ranked: list[ImageFile], job: Job, failed: list[Failure] | None
-) -> tuple[list[ImageFile], list[Print]]:
-    """The pictures that can be read, and their fingerprints."""
+    images: list[ImageFile], store: Store, job: Job, failed: list[Failure] | None
+) -> list[tuple[ImageFile, str]]:
+    """The pictures that can be read, with the hashes of their files; fingerprints in the store."""
 
-    def read(image: ImageFile) -> Print | UserError:
+    def read(image: ImageFile) -> tuple[str, Print | None] | UserError:
         try:
-            return read_print(image.path)
+            file = store.file_hash(image.path.name, image.stamp)
+            if file is not None:
+                return file, None
+            file = content_hash(image.path)
+            return file, None if store.has_print(file) else read_print(image.path)
         except UserError as error:
             return error
+        except OSError as error:
+            return UserError(f"Cannot read this picture ({error.strerror})", image.path)
 
-    good: list[ImageFile] = []
-    prints: list[Print] = []
-    for image, made in zip(ranked, mapped(read, ranked, job, "looking at pictures"), strict=True):
-        if isinstance(made, Print):
-            good.append(image)
-            prints.append(made)
-        elif failed is None:
-            raise made
-        else:
+    good = []
+    for image, made in zip(images, mapped(read, images, job, "looking at pictures"), strict=True):
+        if isinstance(made, UserError):
+            if failed is None:
+                raise made
             failed.append((image.path, made.what))
-    return good, prints
+            continue
+        file, print_ = made
+        if print_ is not None:
+            store.add_print(file, print_)
+        if store.file_hash(image.path.name, image.stamp) != file:
+            store.add_file(image.path.name, image.stamp, file)
+        good.append((image, file))
+    return good
 
 
-def _classes(prints: Sequence[Print]) -> list[list[int]]:
+def _classes(contents: Sequence[str]) -> list[list[int]]:
     """The numbers of equal pictures together."""
     same: dict[str, list[int]] = defaultdict(list)
-    for number, made in enumerate(prints):
-        same[made.content].append(number)
+    for number, content in enumerate(contents):
+        same[content].append(number)
     return list(same.values())

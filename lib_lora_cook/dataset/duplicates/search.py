@@ -19,11 +19,10 @@ from .prints import VIEW_SIDE, Box, Print
 
 _COARSE, _FINE = 5, 8  # coefficients a side
 _EDGES = ((0.0, 1.0), *product((0.03, 0.09), (0.97, 0.91)))  # of a window, from edge to edge
-_SHIFTS = (-0.02, 0.0, 0.02)
-_LIKE = 0.4  # least cosine of two whole views that are looked at again
-_MOST_LIKE = 4_000_000  # pairs of views that are; the cosine asked for rises with the folder
-_LIKELY = 0.88  # least cosine in the best window
-_SAME = 0.9  # the same with finer windows and frequencies
+_SHIFTS = (-0.02, 0.0, 0.025)
+_MOST_LIKE = 4_000_000  # pairs of whole views that are looked at again, the most alike
+_LIKELY = 0.84  # least cosine in the best window
+_SAME = 0.88  # the same with finer windows and frequencies
 _MOST_PAIRS = 240_000  # over all pictures; a picture's best partners go first
 _ASPECT = 1.15
 _FLAT = 2.0  # least root mean square of a view's coefficients, in levels
@@ -186,7 +185,7 @@ def _least_like(whole: Floats) -> float:
     rows = whole[:: max(1, len(whole) // 400)]
     cosines = (rows @ whole.T).ravel()
     share = _MOST_LIKE / len(whole) ** 2 / 2
-    return max(_LIKE, float(np.quantile(cosines, 1 - share))) if share < 1 else _LIKE
+    return float(np.quantile(cosines, 1 - share)) if share < 1 else -1.0
 
 
 def _kept(views: _Views, hits: _Hits, most: int) -> _Hits:

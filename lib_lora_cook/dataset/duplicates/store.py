@@ -1,0 +1,179 @@
+"""What is kept on disk of a folder's pictures, so that a second look is instant.
+
+One SQLite file in the dataset's own folder: fingerprints by the hash of the file, found at once
+where a name still has its size and time; which pairs are worth a check; and how far those that were
+checked differ. It may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from ..images import OWN_FOLDER, Stamp
+from .check import Difference
+from .prints import VIEW_SIDE, Print
+from .search import Candidate
+
+_VERSION = 1  # of what is measured and how; another one starts anew
+_FILE = "fingerprints.sqlite"
+_TABLES = """
+create table if not exists files (name text primary key, size, mtime_ns, file text);
+create table if not exists prints
+    (file text primary key, width, height, content text, boxes text, views blob);
+create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
+create table if not exists checks
+    (one text, other text, worst, noise, likeness, least, primary key (one, other));
+create table if not exists searches (prints text primary key, found blob);
+"""
+_FIELDS = 12  # numbers that a candidate is kept as
+
+
+class Store:
+    """The fingerprints of one folder; without a folder, or where none can be written, in memory."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        self._base = _opened(folder)
+        rows = self._base.execute("select name, size, mtime_ns, file from files")
+        self._files = {name: (Stamp(size, time), file) for name, size, time, file in rows}
+        self._printed = {file for (file,) in self._base.execute("select file from prints")}
+
+    def close(self) -> None:
+        """Write what is new."""
+        with self._lock, suppress(sqlite3.Error):  # a full disk costs the next look its speed
+            self._base.commit()
+        self._base.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def file_hash(self, name: str, stamp: Stamp | None) -> str | None:
+        """The hash of a file that was seen with this size and time before, None if it was not."""
+        known = self._files.get(name)
+        return known[1] if known and known[0] == stamp and known[1] in self._printed else None
+
+    def has_print(self, file: str) -> bool:
+        """Whether the fingerprint of a file with this hash is here."""
+        return file in self._printed
+
+    def add_file(self, name: str, stamp: Stamp | None, file: str) -> None:
+        """Remember the hash of a file under its name, size and time."""
+        if stamp is not None:
+            self._files[name] = stamp, file
+            self._write("insert or replace into files values (?, ?, ?, ?)", [(name, *stamp, file)])
+
+    def add_print(self, file: str, made: Print) -> None:
+        """Remember a fingerprint."""
+        self._printed.add(file)
+        boxes = json.dumps(made.boxes)
+        row = (file, made.width, made.height, made.content, boxes, made.views.tobytes())
+        self._write("insert or replace into prints values (?, ?, ?, ?, ?, ?)", [row])
+        pictures = [(file, number, jpeg) for number, jpeg in enumerate(made.checks)]
+        self._write("insert or replace into pictures values (?, ?, ?)", pictures)
+
+    def prints(self) -> dict[str, Print]:
+        """All fingerprints by the hash of the file, their pictures left on the disk."""
+        found = {}
+        for file, width, height, content, boxes, views in self._base.execute(
+            "select * from prints"
+        ):
+            shape = (-1, VIEW_SIDE, VIEW_SIDE)
+            pixels = np.frombuffer(views, np.uint8).reshape(shape)
+            places = tuple(tuple(box) for box in json.loads(boxes))
+            found[file] = Print(width, height, content, pixels, places, ())
+        return found
+
+    def pictures(self, file: str) -> tuple[bytes, ...]:
+        """`Print.checks` of a file."""
+        query = "select jpeg from pictures where file = ? order by number"
+        with self._lock:
+            return tuple(jpeg for (jpeg,) in self._base.execute(query, (file,)))
+
+    def checks(self) -> dict[tuple[str, str], Difference]:
+        """The differences that are known, by the hashes of the two files."""
+        rows = self._base.execute("select * from checks")
+        return {(one, other): Difference(*numbers) for one, other, *numbers in rows}
+
+    def add_checks(self, found: Mapping[tuple[str, str], Difference]) -> None:
+        """Remember differences."""
+        rows = [(*pair, *astuple(difference)) for pair, difference in found.items()]
+        self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?)", rows)
+
+    def search(self, files: Sequence[str]) -> list[Candidate] | None:
+        """What a search over just these files found, numbered as they are; None if none was."""
+        query = "select found from searches where prints = ?"
+        row = self._base.execute(query, (_all_of(files),)).fetchone()
+        if row is None:
+            return None
+        numbers = np.frombuffer(row[0]).reshape(-1, _FIELDS).tolist()
+        order = sorted(range(len(files)), key=files.__getitem__)
+        return [
+            Candidate(
+                order[int(one)], order[int(other)], bool(mirrored),
+                (box[0], box[1], box[2], box[3]), (box[4], box[5], box[6], box[7]), box[8],
+            )
+            for one, other, mirrored, *box in numbers
+        ]  # fmt: skip
+
+    def add_search(self, files: Sequence[str], found: Iterable[Candidate]) -> None:
+        """Remember the last search; older ones are forgotten."""
+        place = {file: at for at, file in enumerate(sorted(files))}
+        rows = [
+            (place[files[it.one]], place[files[it.other]], it.mirrored, *it.box, *it.other_box,
+             it.likeness)
+            for it in found
+        ]  # fmt: skip
+        self._write("delete from searches", [()])
+        blob = np.array(rows, np.float64).tobytes()
+        self._write("insert into searches values (?, ?)", [(_all_of(files), blob)])
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._lock, suppress(sqlite3.Error):  # as in close()
+            self._base.executemany(statement, rows)
+
+
+def _all_of(files: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()
+
+
+def _opened(folder: Path | None) -> sqlite3.Connection:
+    """The folder's file; made anew if it is of another version or broken."""
+    if folder is not None:
+        path = folder / OWN_FOLDER / _FILE
+        for _ in range(2):
+            try:
+                path.parent.mkdir(exist_ok=True)
+                return _with_tables(sqlite3.connect(path, check_same_thread=False))
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):  # locked, or not to be written
+                    break
+                with suppress(OSError):
+                    path.unlink()
+            except OSError:
+                break
+    return _with_tables(sqlite3.connect(":memory:", check_same_thread=False))
+
+
+def _with_tables(base: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        if base.execute("pragma user_version").fetchone()[0] != _VERSION:
+            for (name,) in base.execute("select name from sqlite_master where type = 'table'"):
+                base.execute(f"drop table {name}")
+            base.execute(f"pragma user_version = {_VERSION}")
+        base.executescript(_TABLES)
+    except sqlite3.Error:
+        base.close()
+        raise
+    return base
