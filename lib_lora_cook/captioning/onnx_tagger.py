@@ -37,6 +37,7 @@ class OnnxTagger:
     size: tuple[int, int]
     batch: int
     output: str
+    buffer: NDArray[np.float32] | None = None
 
     def ready(self, image: Image.Image) -> NDArray[np.float32]:
         """A picture (any mode) as the model wants it."""
@@ -53,13 +54,19 @@ class OnnxTagger:
     def _run(self, images: Sequence[Any]) -> NDArray[np.float32]:
         arrays = [self.ready(it) if isinstance(it, Image.Image) else it for it in images]
         short = self.batch - len(arrays) if self._fixed else 0  # a model of one size of batch
-        pixels = np.stack(arrays + arrays[-1:] * short)
+        pixels = self._stacked(arrays + arrays[-1:] * short)
         name = self.session.get_inputs()[0].name
         outputs: NDArray[np.float32] = self.session.run([self.output], {name: pixels})[0]
         outputs = outputs[: len(arrays)]
         if self.spec.activation == "sigmoid":
             outputs = np.exp(-np.logaddexp(np.float32(0), -outputs))
         return outputs
+
+    def _stacked(self, arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The batch, in memory that is used again: new memory costs more than the copying."""
+        if self.buffer is None:
+            self.buffer = np.empty((self.batch, *arrays[0].shape), np.float32)
+        return np.stack(arrays, out=self.buffer[: len(arrays)])
 
     @cached_property
     def _fixed(self) -> bool:
@@ -116,6 +123,8 @@ def _session(file: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3  # errors only
+    # threads that spin while they wait take the cores from the decoders
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     there = onnxruntime.get_available_providers()
     providers = [name for name in _PROVIDERS if name in there]
     if "CUDAExecutionProvider" in there and hasattr(onnxruntime, "preload_dlls"):

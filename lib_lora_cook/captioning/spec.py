@@ -96,6 +96,8 @@ def _values(spec: TaggerSpec) -> dict[str, Any]:
     return {it.name: getattr(spec, it.name) for it in fields(spec)}
 
 
+LARGEST = 8192
+"""A longer side is shrunk to this before the square is made."""
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
@@ -111,14 +113,17 @@ def prepare(image: Image.Image, spec: TaggerSpec, size: tuple[int, int]) -> NDAr
     Pillow's bicubic, BGR 0..255, HWC.
     """
     image = on_background(image)
+    if max(image.size) > LARGEST:  # its square would fill the memory
+        image = image.resize(_fitted(image.size, (LARGEST, LARGEST)), Image.Resampling.BOX)
     if spec.shrunk_first:
         image = image.resize(_fitted(image.size, size), _FILTERS[spec.resize])
     if spec.padding is not None:
         image = _padded(image, spec.padding)
     if image.size != size:
         image = image.resize(size, _FILTERS[spec.resize])
+    if spec.channels == "BGR":
+        image = Image.merge("RGB", image.split()[::-1])
     values = np.asarray(image)
-    values = values[:, :, ::-1] if spec.channels == "BGR" else values
     values = values.transpose(2, 0, 1) if spec.layout == "NCHW" else values
     return _scaled(np.ascontiguousarray(values, dtype=np.float32), spec)
 

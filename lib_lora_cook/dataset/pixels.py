@@ -108,7 +108,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     colours = image.convert({"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode))
     seen = _through_profile(colours, profile) if profile else None
     if seen is None:
-        seen = colours.convert("RGB")
+        seen = colours if colours.mode == "RGB" else colours.convert("RGB")
     if alpha is not None:
         seen.putalpha(alpha)
     seen.info = {}

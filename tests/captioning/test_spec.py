@@ -49,6 +49,16 @@ def test_other_models_get_their_layout_order_and_scale() -> None:
     assert values[:, 0, 0].tolist() == pytest.approx([1, -1, 1])
 
 
+def test_an_endless_strip_is_no_endless_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specs, "LARGEST", 64)
+    seen = []
+    real = specs._padded
+    monkeypatch.setattr(specs, "_padded", lambda im, colour: real(seen.append(im) or im, colour))
+    values = prepare(Image.new("RGB", (6400, 100), "black"), WD, (32, 32))
+    assert [image.size for image in seen] == [(64, 1)]
+    assert values.shape == (32, 32, 3) and values.min() < 255 and values[0].min() == 255
+
+
 def test_mean_and_deviation_belong_to_red_green_and_blue() -> None:
     image = Image.new("RGB", (2, 2), (255, 128, 0))
     own = {"scale": 1 / 255, "mean": (0.5, 0.25, 0.0), "std": (0.5, 1.0, 2.0)}
