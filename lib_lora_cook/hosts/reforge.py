@@ -103,6 +103,16 @@ class ReforgeHost(WebuiHost):
             stack.enter_context(borrow.swapped(self, "_lend_again", lend_again))
             yield
 
+    @contextmanager
+    def kept_loras(self) -> Iterator[None]:
+        """Afterwards no LoRA is in the weights, and those that were made anew have their flags."""
+        sd_model = sd_models.model_data.sd_model
+        with borrow.kept_flags(live_modules(sd_model)):
+            try:
+                yield
+            finally:
+                bring_to_device(sd_model)
+
     def unmatched(self, lora: Path) -> list[str]:
         """The layers of a file that the host's own loader has no place for."""
         own = sd_models.model_data.sd_model.forge_objects_original

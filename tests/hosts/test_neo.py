@@ -70,6 +70,17 @@ def test_a_file_that_was_written_over_is_baked_anew(lent: Any, tmp_path: Path) -
     assert lent.draw("a red star <lora:toy:1>").tobytes() != old.tobytes()
 
 
+def test_a_trial_leaves_flags_and_weights_as_they_were(lent: Any, tmp_path: Path) -> None:
+    with torch.inference_mode():
+        lent.live()[0].requires_grad_(True)
+    kept = lambda: {  # noqa: E731
+        name: (it.requires_grad, it.data_ptr()) for name, it in lent.live()[0].named_parameters()
+    }
+    before = kept()
+    cooking.cook(recipe(tmp_path), lent.host, jobs.null_job)
+    assert kept() == before
+
+
 def test_a_refiner_is_refused_in_words(lent: Any) -> None:
     lent.live()
     encoders = lent.shared.sd_model.forge_objects_original.clip.cond_stage_model
