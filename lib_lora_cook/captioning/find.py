@@ -15,7 +15,7 @@ from .base import Choice, Several, Tagger
 from .fetch import fetch_tagger
 from .known import KNOWN
 from .labels import read_labels
-from .spec import spec_of
+from .spec import TaggerSpec, spec_of
 
 
 def find_tagger(
@@ -35,11 +35,17 @@ def _one(name: str, there: Mapping[str, Path | Tagger], into: Path, job: Job) ->
     if is_folder(name):
         return onnx_tagger.load(Path(name))
     one = there.get(name)
-    if one is None and name in KNOWN:
-        return onnx_tagger.load(fetch_tagger(KNOWN[name], into / name, job), spec)
+    if spec is not None and (one is None or (isinstance(one, Path) and not _whole(one, spec))):
+        folder = one if isinstance(one, Path) else into / name
+        return onnx_tagger.load(fetch_tagger(KNOWN[name], folder, job), spec)
     if one is None:
         raise _unknown(name, there)
     return onnx_tagger.load(one, spec) if isinstance(one, Path) else one
+
+
+def _whole(folder: Path, spec: TaggerSpec) -> bool:
+    """Whether nothing is missing, as after a fetch that was broken off between two files."""
+    return all((folder / file).is_file() for file in (spec.model_file, spec.label_file))
 
 
 def is_folder(name: str) -> bool:

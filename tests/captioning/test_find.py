@@ -53,6 +53,25 @@ def test_a_known_one_is_fetched_and_opened_by_its_spec(
         find_tagger(["pixai-tagger-v0.9"], {}, tmp_path)
 
 
+def test_a_fetch_that_was_broken_off_between_two_files_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = write_tagger(tmp_path / "host" / "wd-vit-tagger-v3")
+    labels = (half / "selected_tags.csv").read_text()
+    (half / "selected_tags.csv").unlink()
+    asked = []
+
+    def fetch(known: object, folder: Path, job: object) -> Path:
+        asked.append(folder)
+        (folder / "selected_tags.csv").write_text(labels)
+        return folder
+
+    monkeypatch.setattr(finding, "fetch_tagger", fetch)
+    for _ in range(2):
+        find_tagger(["wd-vit-tagger-v3"], {"wd-vit-tagger-v3": half}, tmp_path).predict([RED])
+    assert asked == [half], "what is whole is not fetched again"
+
+
 def test_a_misspelt_one_is_told_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"No such tagger: wd-swinv2-v3\. Did you mean wd-swinv2-t"):
         find_tagger(["wd-swinv2-v3"], {"toy": tmp_path}, tmp_path)
