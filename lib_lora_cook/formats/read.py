@@ -23,8 +23,18 @@ def read_foreign(path: Path) -> Translated:
 
     UserError, with line and column where there are any, for a file that is broken or not known.
     """
+    try:
+        return translate(read_any(path))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        # Some table stands where a number should, or the like: no program writes such a file.
+        what = f"{type(error).__name__}: {error}".replace("\n", " ")
+        raise UserError(f"A value in this file is of another kind ({what})", path, KNOWN) from error
+
+
+def read_any(path: Path) -> Foreign:
+    """A file's arguments and subsets."""
     if path.suffix.lower() == ".safetensors":
-        return translate(lora_file.read_lora(path))
+        return lora_file.read_lora(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -33,7 +43,7 @@ def read_foreign(path: Path) -> Translated:
         raise UserError(
             f"This cannot be read ({error.strerror})", path, "Check its name."
         ) from None
-    return translate(read_text(text, path))
+    return read_text(text, path)
 
 
 def read_text(text: str, path: Path) -> Foreign:

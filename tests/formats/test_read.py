@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import toml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from lib_lora_cook.config_file import config_of
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.formats.arguments import Translated
 from lib_lora_cook.formats.read import read_foreign
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import toml as tomllib
 
 KOHYA = """
 # saved by hand
@@ -443,3 +454,45 @@ def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
     lora_file(tmp_path / "bare.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match="does not say how it was trained"):
         read_foreign(tmp_path / "bare.safetensors")
+
+
+def mangled(value: Any, places: list[int], junk: Any) -> Any:
+    """A table with junk at some places, counted through all of it."""
+    count = itertools.count()
+
+    def walk(it: Any) -> Any:
+        if next(count) in places:
+            return junk
+        if isinstance(it, dict):
+            return {key: walk(inner) for key, inner in it.items()}
+        return [walk(inner) for inner in it] if isinstance(it, list) else it
+
+    return walk(value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([EASY_JSON, GUI, ONETRAINER, tomllib.loads(EASY_TOML), tomllib.loads(DATASET)]),
+    st.lists(st.integers(1, 60), min_size=1, max_size=3),
+    st.sampled_from([None, "x", -1, 1e99, [], {}, [{}], {"a": [1]}, True, "1,2,3"]),
+)
+def test_junk_in_a_file_is_a_sentence_not_a_traceback(
+    table: dict[str, Any], places: list[int], junk: Any
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        broken = mangled(table, places, junk)
+        path = Path(folder) / "a.json"
+        path.write_text(json.dumps(broken), encoding="utf-8")
+        if "datasets" in table or "subsets" in table:
+            try:
+                text = toml.dumps(broken)
+            except (TypeError, ValueError, AttributeError):
+                assume(False)  # what TOML cannot write, no file holds
+            path = path.with_suffix(".toml")
+            path.write_text(text, encoding="utf-8")
+        try:
+            done = read_foreign(path)
+        except UserError as error:
+            assert "\n" not in str(error)
+            return
+        assert config_of(done.table, Path(folder))[1] == []
