@@ -105,7 +105,8 @@ def test_a_stopped_train_is_exit_130_and_keeps_its_state(
     monkeypatch.setattr(StandaloneHost, "interrupted", lambda self: True)
     code, told, _ = call("train", kitchen / "run.toml")
     assert code == 130
-    assert (told["stopped"], told["steps"], told["loras"]) == ("cancelled", 1, [])
+    assert (told["stopped"], told["steps"]) == ("cancelled", 1)
+    assert [Path(it).name for it in told["loras"]] == ["tiny-step00000001.safetensors"]
     assert (kitchen / "loras" / "tiny.state").is_file()
 
 
@@ -149,7 +150,7 @@ def spoil(what: str, kitchen: Path, checkpoint: Path) -> str:
         "unequal rates": ({"optimizer_type": "Prodigy", "unet_lr": 0.5}, "Prodigy"),
         "no subsets": ({"subsets": []}, "subsets"),
         "subset without a folder": ({"subsets": [{"num_repeats": 1}]}, "image_dir"),
-        "nothing trained": ({"unet_lr": 0.0, "text_encoder_lr": 0.0}, "rate"),
+        "nothing trained": ({"unet_lr": 0.0, "text_encoder_lr": 0.0}, "nothing is trained"),
         "no bucket": ({"resolution": 16}, "resolution"),
         "token length": ({"max_token_length": 100}, "max_token_length"),
         "host": ({"pretrained_model_name_or_path": "host"}, "WebUI"),
