@@ -27,4 +27,7 @@ class SampleConfig:
         "Prompts, one a line, or a .txt file of them; each may end in "
         "--n what to keep out --w 512 --h 768 --d 42 (seed) --l 7.5 (scale) --s 20 (steps)",
     )
-    sample_sampler: str = setting("ddim", "The sampler of sample pictures", choices=SAMPLERS)
+    sample_sampler: str = setting(
+        "", "The sampler of sample pictures; empty: what the WebUI's txt2img tab uses",
+        choices=("", *SAMPLERS),
+    )  # fmt: skip

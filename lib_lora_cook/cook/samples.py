@@ -26,7 +26,8 @@ FOLDER = "sample"
 OPTION = re.compile(r"(?P<name>[a-z]+) +(?P<value>.+)", re.IGNORECASE)
 WHOLE = {"w": "width", "h": "height", "d": "seed", "s": "steps"}
 """kohya's marks behind a prompt whose values are whole numbers; l and g are not, n and ss words."""
-STEPS, SCALE, SMALLEST = 30, 7.5, 64
+STEPS, SCALE, SMALLEST = 0, 0.0, 64
+"""0 is what the person draws with in the host."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,12 @@ FIELDS = {
     "scheduler": ("Schedule type", "Schedule type", str),
 }
 """process_images' name -> its name below a picture, its label in the tab, its type."""
+SAMPLERS = {
+    "ddim": "DDIM", "pndm": "PLMS", "lms": "LMS", "euler": "Euler", "euler_a": "Euler a",
+    "heun": "Heun", "dpm_2": "DPM2", "dpm_2_a": "DPM2 a", "dpmsolver": "DPM++ 2M",
+    "dpmsolver++": "DPM++ 2M", "dpmsingle": "DPM++ 2S a",
+}  # fmt: skip
+"""kohya's samplers by the WebUI's names."""
 STEPS, CFG_SCALE = 20, 7.0
 """Where nothing else is known."""
 
@@ -28,12 +34,17 @@ def chosen(request: GenerateRequest) -> dict[str, Any]:
     """
     asked = {
         "steps": request.steps, "cfg_scale": request.cfg_scale,
-        "sampler_name": request.sampler, "scheduler": request.scheduler,
+        "sampler_name": named(request.sampler), "scheduler": request.scheduler,
     }  # fmt: skip
     fallback = {"steps": STEPS, "cfg_scale": CFG_SCALE, **defaults(), **last_used()}
     both = {name: value or fallback.get(name) for name, value in asked.items()}
     known = processing.StableDiffusionProcessing
     return {name: value for name, value in both.items() if value and hasattr(known, name)}
+
+
+def named(sampler: str) -> str:
+    """kohya's sampler by the WebUI's name, which may be given as it is."""
+    return SAMPLERS.get(sampler.removeprefix("k_"), sampler)
 
 
 def last_used() -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_a_prompt_is_read_as_kohya_writes_it(tmp_path: Path) -> None:
         ("star",), (7,), "hat", 2, 3.5, 64, 64, "euler_a"
     )
     plain = request_of("a star, red hair", config)
-    assert plain == GenerateRequest(("a star, red hair",), (42,), "", 30, 7.5, 64, 64, "ddim")
+    assert plain == GenerateRequest(("a star, red hair",), (42,), "", 0, 0.0, 64, 64, "")
 
 
 @pytest.mark.parametrize("line", ["star --w wide", "star --w", "star --q 3", "star --ss magic"])

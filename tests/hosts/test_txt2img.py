@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lib_lora_cook.config import SAMPLERS
 from lib_lora_cook.hosts.base import GenerateRequest
 from tests.hosts.standins import webui
 
@@ -61,6 +62,12 @@ def test_the_last_picture_s_values_count_for_more_and_a_request_s_for_most(
     assert txt2img.chosen(request(steps=4, sampler="DDIM")) == {
         **used, "steps": 4, "sampler_name": "DDIM",
     }  # fmt: skip
+
+
+def test_kohya_s_samplers_have_the_host_s_names(txt2img: Any) -> None:
+    assert all(txt2img.named(name) != name for name in SAMPLERS)
+    assert txt2img.named("k_euler_a") == "Euler a"
+    assert txt2img.named("UniPC") == "UniPC"
 
 
 def test_a_broken_file_is_no_file(txt2img: Any, tmp_path: Path) -> None:
