@@ -7,19 +7,20 @@
     POST /lora-cook/pause   -> {"paused": true}; with {"paused": false} it goes on
     GET  /lora-cook/loras   -> {"loras": [{"name", "path", "bytes", "modified"}, ...]}
 
-A refusal has its reasons in {"problems": [...]}: 400 for a mistake, 409 while something else goes
-on. Files and folders may lie in the allowed folders only, wherever links lead.
+Where the WebUI has --api-auth, its names and passwords are asked for here too. A refusal has its
+reasons in {"problems": [...]}: 400 for a mistake, 409 while something else goes on. Files and
+folders may lie in the allowed folders only, wherever links lead. docs/api.md has examples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from .config import TrainingConfig
-from .config_file import config_of
+from .config_file import PATHS, config_of
 from .errors import UserError
 from .hosts.base import Host
 from .ui import texts, work
@@ -116,20 +117,21 @@ def unsafe_names(config: TrainingConfig) -> Iterator[str]:
 
 def outside(config: TrainingConfig, allowed: Sequence[Path]) -> Iterator[str]:
     """A sentence for every path of a run that leads out of the allowed folders."""
-    paths = {
-        "output_dir": config.save.output_dir,
-        "output_dir_fallback": config.save.output_dir_fallback,
-        "network_weights": config.network.network_weights,
-        "pretrained_model_name_or_path": config.model.pretrained_model_name_or_path,
-    }
-    if paths["pretrained_model_name_or_path"] == "host":
-        del paths["pretrained_model_name_or_path"]
-    asked = [*paths.items(), *(("image_dir", it.image_dir) for it in config.subsets)]
-    prompts = [it for it in config.sample.sample_prompts if it.endswith(".txt")]
-    asked += [("sample_prompts", it) for it in prompts]
-    for name, path in asked:
+    for name, path in named_paths(config):
         if path and not is_inside(Path(path), allowed):
             yield texts.OUTSIDE.format(name=name)
+
+
+def named_paths(config: TrainingConfig) -> Iterator[tuple[str, str]]:
+    """(setting, path) of every file and folder that a run names."""
+    for part in (*(getattr(config, it.name) for it in fields(config)), *config.subsets):
+        for item in fields(part) if is_dataclass(part) else ():
+            path = getattr(part, item.name)
+            if item.name in PATHS and path != "host":
+                yield item.name, path
+    for entry in config.sample.sample_prompts:
+        if entry.endswith(".txt"):
+            yield "sample_prompts", entry
 
 
 def is_inside(path: Path, allowed: Sequence[Path]) -> bool:

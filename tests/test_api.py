@@ -79,6 +79,8 @@ def test_all_mistakes_are_told_at_once(kitchen: Kitchen) -> None:
         {"output_dir": "../secret"},
         {"network_weights": "../secret/x.safetensors"},
         {"pretrained_model_name_or_path": "../secret/x.safetensors"},
+        {"vae": "../secret/x.safetensors"},
+        {"subsets": [{"image_dir": "kafka", "conditioning_data_dir": "../secret"}]},
         {"pretrained_model_name_or_path": "kafka/../../host"},
         {"output_name": "../../secret/x"},
         {"output_name": ".."},

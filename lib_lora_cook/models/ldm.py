@@ -60,6 +60,11 @@ class LdmModel:
     """A TrainableModel over a host's own modules; `with` takes off what it put on them."""
 
     def __init__(self, parts: LdmParts, config: ModelConfig) -> None:
+        if config.vae:
+            raise UserError(
+                "Inside a WebUI a run cannot bring a VAE of its own", config.vae,
+                "Choose it in the WebUI's settings (SD VAE), and leave vae empty.",
+            )  # fmt: skip
         self.parts, self.config = parts, config
         self.family, self.device, self.dtype = parts.family, parts.device, parts.dtype
         self.checkpoint, self.checkpoint_hash = parts.checkpoint, parts.checkpoint_hash

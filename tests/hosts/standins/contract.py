@@ -325,6 +325,13 @@ def test_another_checkpoint_than_the_loaded_one_is_refused(lent: Any) -> None:
         pass
 
 
+def test_a_vae_of_the_run_s_own_is_refused_in_words(lent: Any) -> None:
+    asked = ModelConfig(vae="another.safetensors")
+    with pytest.raises(UserError, match="VAE of its own"), lent.host.borrow_model(asked):
+        pass
+    assert lent.lock.owner == 0
+
+
 def test_the_person_s_last_prompt_is_kept(lent: Any, tmp_path: Path) -> None:
     lent.host.generate(REQUEST)
     assert (tmp_path / "params.txt").read_text() == "what the person last asked for"
