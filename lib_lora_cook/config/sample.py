@@ -28,6 +28,6 @@ class SampleConfig:
         "--n what to keep out --w 512 --h 768 --d 42 (seed) --l 7.5 (scale) --s 20 (steps)",
     )
     sample_sampler: str = setting(
-        "", "The sampler of sample pictures; empty: what the WebUI's txt2img tab uses",
-        choices=("", *SAMPLERS),
+        "host", "The sampler of sample pictures; host: what the WebUI's txt2img tab uses",
+        choices=("host", *SAMPLERS),
     )  # fmt: skip

@@ -66,7 +66,7 @@ def request_of(line: str, config: TrainingConfig) -> GenerateRequest:
     prompt, *marks = line.split(" --")
     width, height = config.bucket.resolution
     values = {"width": width, "height": height, "seed": config.loop.seed, "steps": STEPS}
-    scale, negative, sampler = SCALE, "", config.sample.sample_sampler
+    scale, negative, sampler = SCALE, "", config.sample.sample_sampler.replace("host", "")
     for mark in marks:
         match = OPTION.fullmatch(mark.strip())
         name, value = (match["name"].lower(), match["value"]) if match else (mark, "")
@@ -179,11 +179,12 @@ def is_sample(path: Path, name: str) -> bool:
 def png_of(image: Image.Image, request: GenerateRequest) -> bytes:
     """A PNG that says how it was drawn, as the WebUIs read it."""
     info, stream = PngInfo(), io.BytesIO()
-    info.add_itxt(
-        "parameters",
-        f"{request.prompts[0]}\nNegative prompt: {request.negative_prompt}\n"
-        f"Steps: {request.steps}, Sampler: {request.sampler}, CFG scale: {request.cfg_scale:g}, "
-        f"Seed: {request.seeds[0]}, Size: {image.width}x{image.height}",
-    )
+    facts = {
+        "Steps": request.steps, "Sampler": request.sampler, "CFG scale": request.cfg_scale,
+        "Seed": request.seeds[0], "Size": f"{image.width}x{image.height}",
+    }  # fmt: skip
+    told = ", ".join(f"{name}: {it}" for name, it in facts.items() if it or name == "Seed")
+    text = f"{request.prompts[0]}\nNegative prompt: {request.negative_prompt}\n{told}"
+    info.add_itxt("parameters", text)
     image.save(stream, format="PNG", pnginfo=info)
     return stream.getvalue()

@@ -103,7 +103,8 @@ def arguments_of(config: TrainingConfig, unknown: list[str]) -> Table:
                         "network_type"):  # fmt: skip
                 continue
             if name in OPTIONS:
-                if value is not None and value not in ("", [], ()):
+                own = name == "sample_sampler" and value == "host"  # sd-scripts has its own then
+                if value is not None and value not in ("", [], ()) and not own:
                     arguments[name] = list(value) if isinstance(value, tuple) else value
             elif value != getattr(getattr(defaults, group), name):
                 unknown.append(name)
