@@ -9,6 +9,7 @@
   const SLOWEST = 30000; // while the server does not answer
   let wait = BUSY;
   let lastBeat = "";
+  let lastState = null;
 
   const byId = (id) => document.getElementById("lora_cook_" + id);
   const onScreen = (element) => element !== null && element.offsetParent !== null;
@@ -25,6 +26,11 @@
     const pace = mark !== null && mark.dataset.busy === "1" ? BUSY : IDLE;
     wait = answered ? pace : Math.min(2 * wait, SLOWEST);
     lastBeat = beat;
+    const state = mark === null ? "" : mark.dataset.mark;
+    if (state !== lastState) {
+      if (lastState !== null && pace === IDLE) byId("refresh").click(); // some work is over
+      lastState = state;
+    }
     poll.click();
     setTimeout(ask, wait);
   }

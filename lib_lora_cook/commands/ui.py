@@ -26,10 +26,15 @@ def add_verbs(verbs: Verbs) -> None:
 def ui(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Serve the page, on the embedded toy model until a checkpoint is chosen."""
     from ..demo import meal
+    from ..demo.characters import TRIGGER
+    from ..demo.dirty_dataset import write_dirty_dataset
     from ..hosts.standalone import StandaloneHost, default_home
+    from ..ui.bench import Starter
     from ..ui.page import open_page
 
     home = options.home.resolve() if options.home else default_home()
     job.log(f"the page is at http://127.0.0.1:{options.port} until Ctrl-C; files are in {home}")
-    open_page(StandaloneHost(home), options.port, recipe=meal.page_recipe())
+    host = StandaloneHost(home, taggers={"toy": meal.TAGGER})
+    starter = Starter(home / "datasets" / TRIGGER, write_dirty_dataset, TRIGGER, meal.SIDE)
+    open_page(host, options.port, recipe=meal.page_recipe(), starter=starter)
     return {"port": options.port}

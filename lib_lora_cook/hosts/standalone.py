@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,14 @@ class StandaloneHost:
 
     name = "standalone"
 
-    def __init__(self, home: Path, *, cancelled: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        taggers: Mapping[str, Path] | None = None,
+    ) -> None:
+        self._lent = dict(taggers or {})  # beside those in the home
         self.home = home
         self.lora_dir = home / "loras"
         self.output_dirs = [home / "outputs"]
@@ -108,10 +115,9 @@ class StandaloneHost:
         return ""
 
     def taggers(self) -> dict[str, Path | Tagger]:
-        """Every folder below `taggers` that holds a model.onnx."""
-        return {
-            path.parent.name: path.parent for path in sorted(self.tagger_dir.glob("*/model.onnx"))
-        }
+        """Every folder below `taggers` that holds a model.onnx, and those lent."""
+        found = sorted(self.tagger_dir.glob("*/model.onnx"))
+        return {**self._lent, **{path.parent.name: path.parent for path in found}}
 
     def upscalers(self) -> list[str]:
         """Pillow's filters, and the model files that spandrel can open."""

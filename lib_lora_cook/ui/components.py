@@ -26,6 +26,24 @@ def listen(event: Any, function: Any, inputs: Sequence[Any], outputs: Sequence[A
     )  # fmt: skip
 
 
+def send(
+    event: Any, function: Any, name: str, inputs: Sequence[Any], outputs: Sequence[Any]
+) -> Any:
+    """An event whose first input is what the page's script has laid out under a name.
+
+    inputs[0] is any hidden text: its own value is never read.
+    """
+    others = ", ".join(f"it{number}" for number in range(1, len(inputs)))
+    names = f"_, {others}" if others else "_"
+    script = f"({names}) => [window.loraCookSaid.{name}{', ' + others if others else ''}]"
+    private = _known(event, {"api_visibility": "private"}) or {"api_name": False}
+    key = "js" if _known(event, {"js": ""}) else "_js"
+    return event(
+        fn=function, inputs=list(inputs), outputs=list(outputs), queue=False,
+        show_progress="hidden", **{key: script}, **private,
+    )  # fmt: skip
+
+
 def run_script(blocks: Any, script: str) -> None:
     """Run a script, a JavaScript function, in the page once it is there."""
     name = "js" if _known(blocks.load, {"js": script}) else "_js"
@@ -45,6 +63,46 @@ def field(widget: Widget) -> Any:
     rows = 3 if widget.kind == "lines" else 1
     hint = texts.NOT_SET if widget.optional else None
     return make(gr.Textbox, lines=rows, max_lines=max(rows, 1), placeholder=hint, **wishes)
+
+
+def html(name: str, value: str = "") -> Any:
+    """A place for HTML of the page's own."""
+    return gr.HTML(value, elem_id=f"lora_cook_{name}")
+
+
+def hidden(name: str) -> tuple[Any, Any]:
+    """(a button that only the page's script presses, the text that it speaks through)."""
+    classes = ["lora_cook_hidden"]
+    text = gr.Textbox("", elem_id=f"lora_cook_{name}_said", elem_classes=classes)
+    return gr.Button(name, elem_id=f"lora_cook_{name}", elem_classes=classes), text
+
+
+def button(
+    label: str, name: str, *, primary: bool = False, small: bool = False, visible: bool = True
+) -> Any:
+    """A button; the proposed one of its step is the primary one."""
+    return make(
+        gr.Button, value=label, variant="primary" if primary else "secondary", visible=visible,
+        size="sm" if small else "lg", elem_id=f"lora_cook_{name}",
+    )  # fmt: skip
+
+
+def fold(label: str, name: str, *, is_open: bool = False) -> Any:
+    """What is there for who looks for it."""
+    return gr.Accordion(label, open=is_open, elem_id=f"lora_cook_{name}")
+
+
+def line(name: str, label: str, info: str, value: str = "", rows: int = 1) -> Any:
+    """A text to type, of one line or several."""
+    return make(
+        gr.Textbox, label=label, info=info, value=value, lines=rows, max_lines=max(rows, 1),
+        interactive=True, elem_id=f"lora_cook_{name}",
+    )  # fmt: skip
+
+
+def go_to(step: str) -> Any:
+    """The tabs with another step open, or as they are."""
+    return gr.update(selected=step) if step else gr.update()
 
 
 def log_box(elem_id: str) -> Any:

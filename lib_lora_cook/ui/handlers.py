@@ -151,6 +151,11 @@ class Handlers:
         except UserError:
             return [files, KEEP]
 
+    def on_tags(self, tags: str) -> Updates:
+        """The tags to look for, where none are given: those that were pruned into the trigger."""
+        told = remembered.read_remembered(self.host.cache_dir, "sweep").get("tags", "")
+        return [KEEP if (tags or "").strip() else told]
+
     def on_load(self) -> Updates:
         """What was last typed into every widget of both forms, and the tags."""
         read = partial(remembered.read_remembered, self.host.cache_dir)

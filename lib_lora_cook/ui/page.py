@@ -11,16 +11,23 @@ from typing import Any
 from ..errors import UserError
 from ..hosts.base import Host
 from . import texts
+from .bench import Starter
 
 SCRIPT, STYLE = "javascript/lora_cook.js", "style.css"
 
 
 def open_page(
-    host: Host, port: int = 7861, *, recipe: Mapping[str, Any] | None = None, wait: bool = True
+    host: Host,
+    port: int = 7861,
+    *,
+    recipe: Mapping[str, Any] | None = None,
+    starter: Starter | None = None,
+    wait: bool = True,
 ) -> Any:
     """Serve the tab on this machine's own address until Ctrl-C; returns gradio's app.
 
-    `recipe` sets what widgets show at first, by kohya's name. UserError where gradio is missing.
+    `recipe` sets what widgets show at first, by kohya's name; `starter` is a dataset to begin with.
+    UserError where gradio is missing.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it when it is imported
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -28,7 +35,7 @@ def open_page(
         from .components import launch
     except ImportError:
         raise UserError(texts.NO_GRADIO, "", texts.NO_GRADIO_TO_DO) from None
-    page = build_page(host, recipe)
+    page = build_page(host, recipe, starter=starter)
     app = launch(page, port, [str(folder) for folder in (*host.output_dirs, host.lora_dir)])
     if wait:
         page.block_thread()

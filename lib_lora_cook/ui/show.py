@@ -17,7 +17,8 @@ def plain(text: object) -> str:
 
 def beat(snapshot: Snapshot, moment: float) -> str:
     """What tells the page's script that the server answers, and whether to ask again soon."""
-    return f'<i data-beat="{moment:.3f}" data-busy="{int(snapshot.busy)}"></i>'
+    mark = f"{snapshot.number} {snapshot.state}"
+    return f'<i data-beat="{moment:.3f}" data-busy="{int(snapshot.busy)}" data-mark="{mark}"></i>'
 
 
 def now(snapshot: Snapshot) -> str:
@@ -78,6 +79,23 @@ def problems(found: Sequence[str]) -> str:
 def note(text: str) -> str:
     """One quiet sentence; nothing for none."""
     return f'<p class="lora_cook_note">{plain(text)}</p>' if text else ""
+
+
+def lead(text: str) -> str:
+    """What a step is for, in a sentence or two."""
+    return f'<p class="lora_cook_lead">{plain(text)}</p>'
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows of texts under their heads."""
+    top = "".join(f'<th scope="col">{plain(it)}</th>' for it in heads)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        '<div class="lora_cook_scroll" tabindex="0"><table class="lora_cook_table">'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def refusal(problem: str) -> str:

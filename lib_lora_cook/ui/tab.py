@@ -10,11 +10,16 @@ import gradio as gr
 
 from ..hosts.base import Host
 from . import show, texts
-from .components import listen, log_box, make
+from .bench import Bench, Starter
+from .clean_tab import CleanHandlers, CleanTab, build_clean
+from .components import hidden, line, listen, log_box, make
 from .cook_tab import CookTab, build_cook
 from .form import sweep_widgets, training_widgets
+from .gather_tab import GatherHandlers, StepTab, build_gather
 from .handlers import Handlers
 from .runner import RUNNER, Runner, Snapshot
+from .steps import StepHandlers
+from .tag_tab import TagHandlers, TagTab, build_tag
 from .taste_tab import TasteTab, build_taste
 
 
@@ -36,33 +41,59 @@ def build_tab(
     *,
     runner: Runner = RUNNER,
     recipe: Mapping[str, Any] | None = None,
+    starter: Starter | None = None,
 ) -> gr.Blocks:
     """The tab for a host, or, with a problem, that one sentence.
 
-    `recipe` sets what widgets show at first, by kohya's name.
+    `recipe` sets what widgets show at first, by kohya's name; `starter` is a dataset to begin with.
     """
     blocks = gr.Blocks(analytics_enabled=False, title=texts.TITLE)
     with blocks as tab, gr.Column(elem_id="lora_cook_page"):
         if problem:
             gr.HTML(show.refusal(problem), elem_id="lora_cook_refusal")
         else:
-            _build_steps(tab, host, runner, recipe or {})
+            _build_steps(tab, Bench(host, runner, starter), recipe or {})
     return tab
 
 
-def _build_steps(tab: gr.Blocks, host: Host, runner: Runner, recipe: Mapping[str, Any]) -> None:
-    recipe = {"output_dir": str(host.lora_dir), **recipe}
+@dataclass(frozen=True)
+class Page:
+    """The page's parts, for who wires them together."""
+
+    dataset: Any
+    tabs: Any
+    gather: StepTab
+    clean: CleanTab
+    tag: TagTab
+    cook: CookTab
+    taste: TasteTab
+
+
+def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> None:
+    recipe = {"output_dir": str(bench.host.lora_dir), **recipe}
     training, sweep = training_widgets(recipe), sweep_widgets(recipe)
-    handlers = Handlers(host, runner, training, sweep)
+    handlers = Handlers(bench.host, bench.runner, training, sweep)
+    steps = StepHandlers(
+        bench, GatherHandlers(bench), CleanHandlers(bench), TagHandlers(bench)
+    )  # fmt: skip
     watch = _build_watch()
-    with gr.Tabs(elem_id="lora_cook_tabs"):
-        with gr.TabItem(texts.COOK, elem_id="lora_cook_cook"):
+    dataset = line("dataset", texts.DATASET, texts.DATASET_HELP, bench.first_folder())
+    with gr.Tabs(elem_id="lora_cook_tabs") as tabs:
+        with gr.TabItem(texts.GATHER, id="gather", elem_id="lora_cook_gather"):
+            gather = build_gather(dataset, steps.gather)
+        with gr.TabItem(texts.CLEAN, id="clean", elem_id="lora_cook_clean"):
+            clean = build_clean(dataset, steps.clean)
+        with gr.TabItem(texts.TAG, id="tag", elem_id="lora_cook_tag"):
+            tag = build_tag(dataset, steps.tag)
+        with gr.TabItem(texts.COOK, id="cook", elem_id="lora_cook_cook"):
             cook = build_cook(training, handlers)
-        with gr.TabItem(texts.TASTE, elem_id="lora_cook_taste"):
+        with gr.TabItem(texts.TASTE, id="taste", elem_id="lora_cook_taste"):
             taste = build_taste(sweep, handlers)
     with gr.Accordion(texts.LOG, open=False, elem_id="lora_cook_log_fold"):
         watch = replace(watch, log=log_box("lora_cook_log"))
-    _wire(tab, handlers, watch, cook, taste)
+    page = Page(dataset, tabs, gather, clean, tag, cook, taste)
+    _wire(tab, handlers, watch, page)
+    _wire_steps(tab, steps, handlers, page)
 
 
 def _build_watch() -> Watch:
@@ -79,8 +110,9 @@ def _build_watch() -> Watch:
     return Watch(beat, now, None, stop, poll, gr.State(""))
 
 
-def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, cook: CookTab, taste: TasteTab) -> None:
-    """Who listens to whom."""
+def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
+    """Who listens to the work that goes on."""
+    cook, taste = page.cook, page.taste
     shown = [
         watch.beat, watch.now, watch.log, watch.stop, cook.start, taste.draw, taste.sheet,
         taste.pick, watch.seen,
@@ -94,3 +126,38 @@ def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, cook: CookTab, taste
     listen(tab.load, handlers.on_load, [], [*settings, *cells, taste.tags])
     found = [taste.run, taste.files, taste.fields["prompts"], taste.note]
     listen(tab.load, handlers.on_runs, [taste.fields["prompts"]], found)
+
+
+def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: Page) -> None:
+    """Who listens to the dataset."""
+    again, _ = hidden("refresh")
+    fields, clean, tag, form = page.cook.fields, page.clean, page.tag, page.tag.form
+    shown = [
+        page.gather.found, page.gather.propose,
+        clean.head.found, clean.head.propose, clean.ticks, clean.past,
+        tag.head.found, tag.head.propose, tag.ticks,
+        form[4], fields["image_dir"], fields["class_tokens"], fields["output_name"],
+    ]  # fmt: skip
+    listen(tab.load, steps.on_load, [], [page.dataset, *shown])
+    listen(page.dataset.change, steps.on_dataset, [page.dataset, *form], shown)
+    listen(again.click, steps.on_refresh, [page.dataset, *form], shown)
+    found = [page.taste.run, page.taste.files, page.taste.fields["prompts"], page.taste.note]
+    listen(again.click, handlers.on_runs, [page.taste.fields["prompts"]], found)
+    listen(again.click, handlers.on_tags, [page.taste.tags], [page.taste.tags])
+    numbers = [fields["num_repeats"], fields["max_train_epochs"]]
+    listen(again.click, steps.on_plan, [page.dataset, fields["train_batch_size"]], numbers)
+    for event in (form[3].change, form[4].blur):
+        listen(event, steps.on_refresh, [page.dataset, *form], shown)
+    listen(
+        page.gather.propose.click, steps.on_propose_gather, [page.dataset],
+        [page.gather.problems, page.tabs],
+    )  # fmt: skip
+    listen(
+        clean.head.propose.click, steps.on_propose_clean, [page.dataset, clean.ticks, clean.below],
+        [clean.head.problems, page.tabs],
+    )  # fmt: skip
+    listen(clean.undo.click, steps.on_refresh, [page.dataset, *form], shown)
+    listen(
+        tag.head.propose.click, steps.on_propose_tag, [page.dataset, tag.ticks, *form],
+        [tag.head.problems, page.tabs],
+    )  # fmt: skip

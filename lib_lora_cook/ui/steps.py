@@ -1,0 +1,84 @@
+"""What joins the steps: the dataset at the top, and each step as it stands with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from . import tagging, work
+from .bench import Bench, counted
+from .clean_tab import CleanHandlers
+from .components import go_to
+from .gather_tab import GatherHandlers, Updates
+from .tag_tab import TagHandlers
+from .tagging import Wish, wish_of
+
+KEEP: dict[str, Any] = gr.update()
+
+
+@dataclass(frozen=True)
+class StepHandlers:
+    """The events of the steps that come before Cook."""
+
+    bench: Bench
+    gather: GatherHandlers
+    clean: CleanHandlers
+    tag: TagHandlers
+
+    def on_load(self) -> Updates:
+        """The dataset that the page opens with, then what `on_refresh` gives."""
+        dataset = self.bench.first_folder()
+        wish = Wish(self.taggers()[0], "", "append", "character", "")
+        return [dataset, *self.on_refresh(dataset, *vars(wish).values())]
+
+    def taggers(self) -> list[str]:
+        """The taggers of the page."""
+        return tagging.taggers_of(self.bench.host)
+
+    def on_dataset(self, dataset: str, *form: Any) -> Updates:
+        """Another dataset: its own trigger, and what `on_refresh` gives."""
+        self.bench.remember("page", dataset=(dataset or "").strip())
+        return self.on_refresh(dataset, *form[:4], "")
+
+    def on_refresh(self, dataset: str, *form: Any) -> Updates:
+        """Gather's 2, Clean's 4, Tag's 3, then trigger, image_dir, class_tokens, output_name."""
+        dataset = (dataset or "").strip()
+        there = counted(dataset)
+        wish = wish_of(form)
+        if not wish.trigger:
+            wish = replace(wish, trigger=tagging.trigger_for(dataset, there, self.bench))
+        name = "".join(it for it in wish.trigger or Path(dataset).name if it not in '/\\:*?"<>|')
+        cook: Updates = [dataset, wish.trigger, name or KEEP] if there.images else [KEEP] * 3
+        return [
+            *self.gather.shown(there),
+            *self.clean.shown(dataset, there),
+            *self.tag.shown(dataset, there, wish),
+            wish.trigger or KEEP, *cook,
+        ]  # fmt: skip
+
+    def on_propose_gather(self, dataset: str) -> Updates:
+        """The proposed button of Gather: problems, and the step to go to."""
+        told, step = self.gather.on_propose(dataset, counted(dataset))
+        return [told, go_to(step)]
+
+    def on_propose_clean(self, dataset: str, ticked: list[str], below: str) -> Updates:
+        """The proposed button of Clean: problems, and the step to go to."""
+        told, step = self.clean.on_propose(dataset, counted(dataset), ticked, below)
+        return [told, go_to(step)]
+
+    def on_propose_tag(self, dataset: str, ticked: list[str], *form: Any) -> Updates:
+        """The proposed button of Tag: problems, the step to go to."""
+        there = counted(dataset)
+        told, step = self.tag.on_propose(
+            (dataset or "").strip(), there, wish_of(form), ticked
+        )
+        return [told, go_to(step)]
+
+    def on_plan(self, dataset: str, batch: str) -> Updates:
+        """num_repeats and max_train_epochs for the dataset as it is now."""
+        size = int(batch) if str(batch or "").strip().isdigit() else 1
+        found = work.propose_for(dataset or "", max(1, size))
+        return [str(found.num_repeats), str(found.epochs)] if found.num_repeats else [KEEP, KEEP]
