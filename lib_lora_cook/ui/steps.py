@@ -72,9 +72,7 @@ class StepHandlers:
     def on_propose_tag(self, dataset: str, ticked: list[str], *form: Any) -> Updates:
         """The proposed button of Tag: problems, the step to go to."""
         there = counted(dataset)
-        told, step = self.tag.on_propose(
-            (dataset or "").strip(), there, wish_of(form), ticked
-        )
+        told, step = self.tag.on_propose((dataset or "").strip(), there, wish_of(form), ticked)
         return [told, go_to(step)]
 
     def on_plan(self, dataset: str, batch: str) -> Updates:
