@@ -12,13 +12,14 @@ from ..changes import Change
 from ..images import Failure, ImageFile, content_hash
 from .checks import Checks, Look, mapped
 from .distinct import read_distinct, save_distinct
-from .groups import Group, Stars, grouped, stars
+from .groups import Group, Stars, grouped, settled, stars
 from .prints import Print, read_print
 from .store import Store
 
 DEFAULT_HARDNESS = 50
 
-_ABOUT = 0.95  # of the largest area, for bars are found to a pixel of a reduced picture
+_ABOUT = 0.85  # of the largest area; where a margin ends is seen to some percent
+_LOSSY, _BARRED = 0.8, 0.9  # what a picture's size counts for then
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 
 
@@ -43,12 +44,18 @@ def find_duplicates(
         read = _read(by_name, store, job, failed)
         look = Look(store.prints(), store, distinct, job)
         prints = {image.path: look.prints[key] for image, key in read}
-        read.sort(key=lambda it: (-it[0].width * it[0].height, it[0].path))
+        read.sort(key=lambda it: (-_promise(it[0], look.prints[it[1]]), it[0].path))
         ranked, keys = [image for image, _ in read], [key for _, key in read]
         classes = _classes([look.prints[key].content for key in keys])
         files = [[ranked[at] for at in same] for same in classes]
         checks = Checks(files, [keys[same[0]] for same in classes], look)
-        copies = stars(len(files), checks.pairs, checks, 100.0 - hardness)
+
+        def best(numbers: list[int]) -> int:
+            group = Group("near", tuple(files[it][0] for it in numbers))
+            kept = _best_first(group, prints).files[0]
+            return next(it for it in numbers if files[it][0] is kept)
+
+        copies = settled(len(files), checks, 100.0 - hardness, best)
         groups = [_best_first(group, prints) for group in grouped(files, copies, checks)]
         return groups + _variants(groups, files, copies, checks)
 
@@ -88,24 +95,33 @@ def plan_duplicates(groups: Iterable[Group]) -> list[Change]:
     return list(changes.values())
 
 
+def _promise(image: ImageFile, made: Print) -> float:
+    """How well a picture serves to compare others with: size, loss and bars at a guess."""
+    loss = 1.0 if image.format in _LOSSLESS else _LOSSY
+    return _area(made) * loss * _BARRED ** _bars(image, made)
+
+
+def _area(made: Print) -> float:
+    """Pixels inside all bars and margins, so that a frame adds nothing."""
+    return made.boxes[-1][2] * made.boxes[-1][3] * made.width * made.height
+
+
 def _best_first(group: Group, prints: Mapping[Path, Print]) -> Group:
-    """The group with its best picture in front: size without added bars, loss, a caption."""
-    bars = {image.path: _bars(image, prints[image.path]) for image in group.files}
-    fewest = min(bars.values())  # a drawing's own margin is a bar too
-    plain = max(it.width * it.height for it in group.files if bars[it.path] == fewest)
+    """The group with its best picture in front: size, loss, bars, a caption."""
+    least = _ABOUT * max(_area(prints[image.path]) for image in group.files)
+    fewest = min(_bars(image, prints[image.path]) for image in group.files)
+    smallest = min(image.width * image.height for image in group.files)
 
-    def area(image: ImageFile) -> float:
-        canvas = image.width * image.height
-        box = prints[image.path].boxes[bars[image.path] - fewest]
-        return canvas * box[2] * box[3] if canvas * _ABOUT > plain else canvas
-
-    def order(image: ImageFile) -> tuple[bool, bool, float, float, bool, str]:
+    def order(image: ImageFile) -> tuple[bool, bool, bool, int, float, bool, str]:
+        made, canvas = prints[image.path], image.width * image.height
         lossy = image.format not in _LOSSLESS
-        spent = image.stamp.size / (image.width * image.height) if lossy and image.stamp else 0.0
-        small = area(image) < least
-        return small, lossy, -area(image), -spent, not image.caption, str(image.path)
+        spent = image.stamp.size / canvas if lossy and image.stamp else 0.0
+        return (
+            _area(made) < least, lossy, canvas > smallest and _bars(image, made) > fewest,
+            -canvas, -spent,
+            not image.caption, str(image.path),
+        )  # fmt: skip
 
-    least = _ABOUT * max(map(area, group.files))
     return Group(group.kind, tuple(sorted(group.files, key=order)))
 
 

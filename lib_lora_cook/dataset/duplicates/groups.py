@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal, Protocol
 
 from ..images import ImageFile
@@ -30,11 +29,12 @@ Stars = dict[int, list[int]]
 """Centre -> the others."""
 
 
-_JOINED = 1.6  # times the limit
-
-
 class Measure(Protocol):
     """How far pictures are from one another; pictures are numbers."""
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Those that may be alike."""
 
     def distances(self, pairs: Sequence[tuple[int, int]]) -> list[float]:
         """Of each pair; 0 for equal ones."""
@@ -63,46 +63,41 @@ def stars(count: int, pairs: Iterable[tuple[int, int]], measure: Measure, limit:
                 near[it].append((distance, above))
         centre |= {it: it not in near for it in ready}
         waiting = [it for it in waiting if it not in centre]
-    for it, above in _joined(better, near, measure, limit):
-        near[it].append((limit, above))
-    return _gathered(near, measure)
-
-
-def _joined(
-    better: Mapping[int, list[int]],
-    near: Mapping[int, Sequence[tuple[float, int]]],
-    measure: Measure,
-    limit: float,
-) -> list[tuple[int, int]]:
-    """Centres that are a little too far from a better one, but have a copy in common with it."""
-    between: dict[tuple[int, int], float] = {}  # the shortest way over a copy of both
-    for ways in near.values():
-        for (way, one), (on, other) in product(ways, ways):
-            if one < other and one not in near and other not in near:
-                pair = one, other
-                between[pair] = min(way + on, between.get(pair, way + on))
-    pairs = sorted(pair for pair in between if pair[0] in better[pair[1]])
-    distances = measure.distances(pairs)
-    return [
-        (other, one)
-        for (one, other), distance in zip(pairs, distances, strict=True)
-        if distance <= _JOINED * limit or between[one, other] <= limit
-    ]
-
-
-def _gathered(near: Mapping[int, Sequence[tuple[float, int]]], measure: Measure) -> Stars:
-    """Each with the nearest of its centres, or with the one that this has joined."""
     found: Stars = {}
-    home: dict[int, int] = {}
     for it in sorted(near):
         for _, above in sorted(near[it]):
-            centre = home.get(above, above)
-            members = found.setdefault(centre, [])
-            if not any(measure.distinct(it, other) for other in (centre, *members)):
+            members = found.setdefault(above, [])
+            if not any(measure.distinct(it, other) for other in (above, *members)):
                 members.append(it)
-                home[it] = centre
                 break
     return {at: members for at, members in sorted(found.items()) if members}
+
+
+def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int]], int]) -> Stars:
+    """Stars round the `best` of each, made again of those until none of them is another's copy.
+
+    So that what is left when the copies are gone has none.
+    """
+    members = {it: [it] for it in range(count)}
+    while True:
+        pairs = [pair for pair in measure.pairs if pair[0] in members and pair[1] in members]
+        before = len(members)
+        for centre, others in stars(count, pairs, measure, limit).items():
+            group = members.pop(centre)
+            for other in others:
+                if not any(measure.distinct(a, b) for a in group for b in members[other]):
+                    group += members.pop(other)
+            members[best(group)] = group
+        if len(members) == before:
+            return {
+                it: sorted(set(group) - {it})
+                for it, group in sorted(members.items())
+                if len(group) > 1
+            }
+
+
+def _pair(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
 
 
 def grouped(files: Sequence[Sequence[ImageFile]], copies: Stars, measure: Measure) -> list[Group]:
@@ -113,6 +108,6 @@ def grouped(files: Sequence[Sequence[ImageFile]], copies: Stars, measure: Measur
         others = copies.get(number, [])
         members = [image for it in (number, *others) for image in files[it]]
         if number not in joined and len(members) > 1:
-            equal = not any(measure.distances([(number, it) for it in others]))
+            equal = all(measure.distances([_pair(number, it)]) == [0] for it in others)
             groups.append(Group("exact" if equal else "near", tuple(members)))
     return groups
