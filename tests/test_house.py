@@ -68,7 +68,8 @@ LAYERS = {
     ),
     "runs": Layer("config config_file", "toml"),
     "cook": Layer("config config_file dataset models networks training hosts.base", "torch PIL"),
-    "compare": Layer("config captioning hosts.base", "PIL"),
+    # the captions say what to try, the training pictures what was copied
+    "compare": Layer("config dataset captioning hosts.base", "PIL numpy"),
     "demo": Layer(
         ABOVE + " hosts.detect",
         "torch diffusers transformers tokenizers safetensors onnx onnxruntime PIL numpy",

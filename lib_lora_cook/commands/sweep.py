@@ -29,13 +29,14 @@ def add_verbs(verbs: Verbs) -> None:
     )
     parser.add_argument("--seeds", default="1,2", help="one picture a seed in every cell")
     parser.add_argument("--steps", type=int, default=20, help="sampling steps")
+    parser.add_argument("--batch", type=int, default=8, help="pictures drawn at once")
     parser.add_argument("--cfg", type=float, default=0.0, help="how closely to follow the prompt")
 
 
 def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Draw, score and lay out the cells."""
     from ..captioning import onnx_tagger
-    from ..compare.sweep import Wanted, cell_path, run_sweep, write_sweep
+    from ..compare.sweep import Wanted, cell_path, growing_sweep, write_cell, write_sweep
     from ..config import ModelConfig
     from ..dataset.captions import split_tags
     from ..demo import meal
@@ -45,12 +46,14 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         loras=tuple(str(path.resolve()) for path in options.lora),
         weights=tuple(numbers(options.weights, "--weights", float)),
         prompts=tuple(options.prompt), seeds=tuple(numbers(options.seeds, "--seeds", int)),
-        steps=options.steps, cfg_scale=options.cfg or (7.0 if options.model else meal.CFG_SCALE),
+        cfg_scale=options.cfg or (7.0 if options.model else meal.CFG_SCALE),
+        steps=options.steps, batch_size=options.batch,
     )  # fmt: skip
     check_sweep(config, options.out)
     tagger = onnx_tagger.load(Path(options.tagger) if options.tagger else meal.TAGGER)
     wanted = Wanted(split_tags(options.tags), tagger) if options.tags else None
-    done = run_sweep(config, model, make_host(job), wanted, job)
+    for done in growing_sweep(config, model, make_host(job), wanted, job):
+        write_cell(done, config, len(done.cells), options.out)
     sheet = write_sweep(done, config, options.out, " | ".join(config.prompts))
     cells = [
         {
@@ -65,7 +68,7 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         "weight": done.pick.cell.weight,
         "why": done.pick.why,
     }
-    return {"sheet": str(sheet), "cells": cells, "pick": pick}
+    return {"sheet": str(sheet), "cells": cells, "pick": pick, "stopped": done.stopped}
 
 
 def check_sweep(config: SweepConfig, out: Path) -> None:

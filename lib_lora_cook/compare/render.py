@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,27 +37,82 @@ class Sheet:
 def render_cells(
     config: SweepConfig, model: ModelConfig, host: Host, job: Job
 ) -> Iterator[tuple[Cell, list[Image.Image]]]:
-    """Each cell with its pictures as they are done; the LoRAs are swapped in place."""
+    """Each cell with its pictures as they are done; the LoRAs are swapped in place.
+
+    UserError, before a picture, for a file that is no LoRA of the model's family.
+    """
     cells = sweep_cells(config)
     loras = list(dict.fromkeys(cell.lora for cell in cells if cell.lora))
     done = 0
     with host.open_wardrobe(loras, model) as wardrobe:
-        for (_, _), group in groupby(cells, key=lambda cell: (cell.lora, cell.weight)):
-            for cell in group:
-                job.check()
-                yield cell, draw_cell(cell, config, host, wardrobe)
+        brush = Brush(config, host, wardrobe, job)
+        for _, group in groupby(cells, key=brush.batched_by):
+            for cell, pictures in brush.paint(list(group)):
+                yield cell, pictures
                 done += 1
                 job.report(done, len(cells), "drawing the sheet")
 
 
-def draw_cell(cell: Cell, config: SweepConfig, host: Host, wardrobe: Wardrobe) -> list[Image.Image]:
-    """The pictures of one cell, one a seed."""
-    wardrobe.wear(cell.lora, cell.weight)
-    request = GenerateRequest(
-        (cell.prompt,) * len(cell.seeds), cell.seeds, config.negative_prompt, config.steps,
-        config.cfg_scale, config.width, config.height,
-    )  # fmt: skip
-    return host.generate(request)
+@dataclass
+class Brush:
+    """Draws cells in batches, halved for the rest of the sheet where memory runs out."""
+
+    config: SweepConfig
+    host: Host
+    wardrobe: Wardrobe
+    job: Job
+
+    def __post_init__(self) -> None:
+        self.size = self.config.batch_size
+
+    def batched_by(self, cell: Cell) -> tuple[Path | None, float | None]:
+        """What the cells of a batch have in common: the LoRA, and the weight if it must be one."""
+        several = cell.lora and self.wardrobe.wears_several(cell.lora)
+        return cell.lora, None if several else cell.weight
+
+    def paint(self, cells: list[Cell]) -> Iterator[tuple[Cell, list[Image.Image]]]:
+        """Cells of one LoRA, each as soon as its last picture is done."""
+        wanted = [(cell, seed) for cell in cells for seed in cell.seeds]
+        drawn: list[Image.Image] = []
+        for cell in cells:
+            while len(drawn) < len(cell.seeds):
+                self.job.check()
+                some = self.batch(wanted)
+                drawn += some
+                wanted = wanted[len(some) :]
+            yield cell, drawn[: len(cell.seeds)]
+            drawn = drawn[len(cell.seeds) :]
+
+    def batch(self, wanted: list[tuple[Cell, int]]) -> list[Image.Image]:
+        """The first pictures of those wanted, as many as fit into memory at once."""
+        while True:
+            part = wanted[: self.size]
+            try:
+                return self.draw(part)
+            except Exception as error:
+                if not out_of_memory(error) or len(part) == 1:
+                    raise
+                self.size = len(part) // 2
+            gc.collect()
+            self.job.log(f"memory ran out: {self.size} pictures at once from here on")
+
+    def draw(self, part: list[tuple[Cell, int]]) -> list[Image.Image]:
+        """One batch of one LoRA, each picture at its cell's weight."""
+        weights = [cell.weight for cell, _ in part]
+        same = len(set(weights)) == 1
+        self.wardrobe.wear(part[0][0].lora, weights[0] if same else weights)
+        config = self.config
+        request = GenerateRequest(
+            tuple(cell.prompt for cell, _ in part), tuple(seed for _, seed in part),
+            config.negative_prompt, config.steps, config.cfg_scale, config.width, config.height,
+        )  # fmt: skip
+        return self.host.generate(request)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that memory ran out, by whichever library's name for it."""
+    told = f"{type(error).__name__} {error}".lower()
+    return "outofmemory" in told or "out of memory" in told or isinstance(error, MemoryError)
 
 
 def mosaic(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from PIL import Image
 
 from ..config import ModelConfig, SweepConfig
 from ..hosts.base import Host
-from ..jobs import Job
+from ..jobs import Cancelled, Job
+from .actions import infotext
 from .grid import Cell, epoch_of
 from .render import Sheet, draw_sheet, mosaic, render_cells, save_sheet
 from .score import Pick, Score, Tagger, pick_cell, score_pictures
@@ -20,11 +21,13 @@ from .score import Pick, Score, Tagger, pick_cell, score_pictures
 
 @dataclass
 class Sweep:
-    """What a sweep found."""
+    """What a sweep found, as far as it went."""
 
     cells: list[tuple[Cell, Score | None]] = field(default_factory=list)
     mosaics: dict[Cell, Image.Image] = field(default_factory=dict)
     pick: Pick | None = None
+    stopped: str | None = None
+    """Why it ended before its last cell, or None."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +42,29 @@ def run_sweep(
     config: SweepConfig, model: ModelConfig, host: Host, wanted: Wanted | None, job: Job
 ) -> Sweep:
     """Draw every cell and, if tags are wanted, score each and pick one."""
+    *_, sweep = growing_sweep(config, model, host, wanted, job)
+    return sweep
+
+
+def growing_sweep(
+    config: SweepConfig, model: ModelConfig, host: Host, wanted: Wanted | None, job: Job
+) -> Iterator[Sweep]:
+    """One sweep, yielded after each cell and once more with its pick; a stop keeps its cells."""
     sweep = Sweep()
-    for cell, pictures in render_cells(config, model, host, job):
-        score = score_pictures(pictures, wanted.tags, wanted.tagger) if wanted else None
-        sweep.cells.append((cell, score))
-        sweep.mosaics[cell] = mosaic(pictures)
+    try:
+        for cell, pictures in render_cells(config, model, host, job):
+            score = score_pictures(pictures, wanted.tags, wanted.tagger) if wanted else None
+            sweep.cells.append((cell, score))
+            sweep.mosaics[cell] = mosaic(pictures)
+            yield sweep
+    except Cancelled:
+        if not sweep.cells:
+            raise
+        sweep.stopped = "cancelled"
     scored = [(cell, score) for cell, score in sweep.cells if score]
     if any(cell.lora for cell, _ in scored):
         sweep.pick = pick_cell(scored)
-    return sweep
+    yield sweep
 
 
 def lay_out(sweep: Sweep, config: SweepConfig, title: str) -> Sheet:
@@ -83,11 +100,22 @@ def row_names(loras: Sequence[str]) -> list[str]:
 def write_sweep(sweep: Sweep, config: SweepConfig, folder: Path, title: str) -> Path:
     """The labelled sheet, and each cell's pictures, as PNG files with their settings inside."""
     settings = {"lora_cook": json.dumps(asdict(config)), "parameters": title}
-    for index, (cell, _) in enumerate(sweep.cells, 1):
-        facts = {"lora": str(cell.lora or ""), "weight": f"{cell.weight:g}", "prompt": cell.prompt}
-        save_sheet(sweep.mosaics[cell], cell_path(folder, index), facts)
+    for index in range(1, len(sweep.cells) + 1):
+        write_cell(sweep, config, index, folder)
     path = folder / "sheet.png"
     save_sheet(draw_sheet(lay_out(sweep, config, title)), path, settings)
+    return path
+
+
+def write_cell(sweep: Sweep, config: SweepConfig, index: int, folder: Path) -> Path:
+    """The pictures of the cell at place `index`, from 1, as a PNG with its settings inside."""
+    cell, _ = sweep.cells[index - 1]
+    facts = {
+        "lora": str(cell.lora or ""), "weight": f"{cell.weight:g}", "prompt": cell.prompt,
+        "parameters": infotext(cell, config),
+    }  # fmt: skip
+    path = cell_path(folder, index)
+    save_sheet(sweep.mosaics[cell], path, facts)
     return path
 
 

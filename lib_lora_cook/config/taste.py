@@ -20,3 +20,4 @@ class SweepConfig:
     cfg_scale: float = setting(7.0, "How closely to follow the prompt", low=1)
     width: int = setting(0, "Picture width in pixels; 0: the model's own", low=0)
     height: int = setting(0, "Picture height in pixels; 0: the model's own", low=0)
+    batch_size: int = setting(8, "Pictures drawn at once; halved where memory runs out", low=1)

@@ -40,7 +40,10 @@ class GenerateRequest:
 class Wardrobe(Protocol):
     """LoRA files in memory, ready to be put on the loaded model without a file being read."""
 
-    def wear(self, lora: Path | None, weight: float) -> None:
+    def wears_several(self, lora: Path) -> bool:
+        """Whether `wear` takes a weight for each picture of the next batch."""
+
+    def wear(self, lora: Path | None, weight: float | Sequence[float]) -> None:
         """Put one on at a weight, and take off what was on; None: only take off."""
 
 

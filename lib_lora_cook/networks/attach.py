@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,6 +72,7 @@ class Network(nn.Module):
         self.frozen: set[str] = set()
         """Names of adapters that stay as they are: on their layers and in the file, not trained."""
         self._shadowed: list[tuple[Any, Forward | None]] = []
+        self._each: Tensor | None = None
 
     def freeze(self, names: Iterable[str]) -> None:
         """Leave these adapters out of the training."""
@@ -96,7 +97,8 @@ class Network(nn.Module):
             adapter: Any = self.adapters[target.name]
             self._shadowed.append((layer, layer.__dict__.get("forward")))
             adapter.org_forward = layer.forward
-            layer.forward = adapter.forward
+            each = self._each
+            layer.forward = adapter.forward if each is None else weighed(adapter, each)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -106,11 +108,23 @@ class Network(nn.Module):
                 layer.forward = before
         self._shadowed.clear()
 
-    def set_multiplier(self, weight: float) -> None:
-        """Scale every adapter by the strength in `<lora:name:weight>`."""
+    def set_multiplier(self, weight: float | Sequence[float]) -> None:
+        """Scale every adapter by the strength in `<lora:name:weight>`, before it is put on.
+
+        Several are one for each picture of a batch, and need a network that `is_linear`.
+        """
+        if isinstance(weight, Sequence):
+            self._each = torch.tensor(weight)
+            return
+        self._each = None
         adapter: Any
         for adapter in self.adapters.values():
             adapter.multiplier = weight
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the weight only scales what is added to an output; DoRA's norms depend on it."""
+        return not any(getattr(adapter, "wd", False) for adapter in self.adapters.values())
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights under kohya's keys, as trained: `<name>.lora_down.weight`, `.alpha`, ..."""
@@ -140,6 +154,21 @@ class Network(nn.Module):
             factors = [it for name, it in adapter.named_parameters() if name != "dora_scale"]
             for factor in factors:
                 factor.mul_(ratio ** (1 / len(factors)))
+
+
+def weighed(adapter: Any, weights: Tensor) -> Forward:
+    """A layer's forward with a weight for each picture, [B, ...] -> [B, ...].
+
+    Guidance lays the same pictures behind each other: B is a multiple of the number of weights.
+    """
+
+    def forward(x: Tensor, *more: Any, **named: Any) -> Tensor:
+        added: Tensor = adapter.bypass_forward_diff(x)
+        tiled = weights.to(added).repeat(len(added) // len(weights))
+        plain: Tensor = adapter.org_forward(x, *more, **named)
+        return plain + added * tiled.view(-1, *[1] * (added.ndim - 1))
+
+    return forward
 
 
 def make_network(targets: Iterable[Target], config: NetworkConfig) -> Network:

@@ -16,13 +16,20 @@ from .weights import network_of_file
 class LoraWardrobe:
     """LoRA files as networks of live layers; wearing one sets a pointer a layer."""
 
-    def __init__(self, networks: Mapping[Path, Network]) -> None:
-        self.networks = networks
+    def __init__(self, networks: Mapping[Path, Network], *, whole_batches: bool = False) -> None:
+        self.networks, self.whole_batches = networks, whole_batches
         self._worn: Network | None = None
         for network in networks.values():
             network.eval()
 
-    def wear(self, lora: Path | None, weight: float) -> None:
+    def wears_several(self, lora: Path) -> bool:
+        """Whether `wear` takes a weight for each picture of the next batch.
+
+        Only where every layer, the text encoder's too, is given whole batches in their order.
+        """
+        return self.whole_batches and self.networks[lora].is_linear
+
+    def wear(self, lora: Path | None, weight: float | Sequence[float]) -> None:
         """Put one on at a weight, and take off what was on; at weight 0 nothing is on."""
         if self._worn is not None:
             self._worn.__exit__(None, None, None)
@@ -35,13 +42,17 @@ class LoraWardrobe:
 
 @contextmanager
 def wardrobe_of(
-    loras: Iterable[Path], layers: Sequence[AdaptableLayer], dtype: torch.dtype
+    loras: Iterable[Path],
+    layers: Sequence[AdaptableLayer],
+    dtype: torch.dtype,
+    *,
+    whole_batches: bool = False,
 ) -> Iterator[LoraWardrobe]:
     """LoRA files for these layers, in the precision they compute in; nothing is on afterwards."""
     networks = {path: network_of_file(path, layers) for path in loras}
     for network in networks.values():
         network.to(dtype=dtype)
-    wardrobe = LoraWardrobe(networks)
+    wardrobe = LoraWardrobe(networks, whole_batches=whole_batches)
     try:
         yield wardrobe
     finally:

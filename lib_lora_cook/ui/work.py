@@ -119,7 +119,8 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
         if sweep.pick and sweep.pick.cell.lora:
             note_weight(sweep.pick.cell.lora, sweep.pick.cell.weight)
         text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
-        return Outcome(text, sheet=path, pick=pick_sentence(sweep.pick))
+        stopped = sweep.stopped is not None
+        return Outcome(text, stopped=stopped, sheet=path, pick=pick_sentence(sweep.pick))
 
     return work
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from lib_lora_cook.compare.grid import sweep_cells
 from lib_lora_cook.compare.render import (
     MARK,
     PAPER,
     Sheet,
     draw_sheet,
     mosaic,
+    out_of_memory,
     render_cells,
     save_sheet,
 )
@@ -32,8 +35,9 @@ CONFIG = SweepConfig(
 class Easel:
     """A host that paints what it wears into the picture: (lora, weight, seed)."""
 
-    def __init__(self) -> None:
-        self.worn: tuple[Path | None, float] = (None, 0.0)
+    def __init__(self, *, several: bool = False, fits: int = 99) -> None:
+        self.several, self.fits = several, fits
+        self.worn: tuple[Path | None, Any] = (None, 0.0)
         self.requests: list[GenerateRequest] = []
         self.open = False
 
@@ -46,28 +50,75 @@ class Easel:
         finally:
             self.open = False
 
-    def wear(self, lora: Path | None, weight: float) -> None:
+    def wears_several(self, lora: Path) -> bool:
+        return self.several
+
+    def wear(self, lora: Path | None, weight: float | Sequence[float]) -> None:
         self.worn = (lora, weight)
 
     def generate(self, request: GenerateRequest) -> list[Image.Image]:
         self.requests.append(request)
-        lora, weight = self.worn
+        if len(request.seeds) > self.fits:
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        lora, worn = self.worn
+        weights = worn if isinstance(worn, list) else [worn] * len(request.seeds)
         red = 0 if lora is None else ord(lora.name)
         size = (request.width, request.height)
-        return [Image.new("RGB", size, (red, int(weight * 100), seed)) for seed in request.seeds]
+        return [
+            Image.new("RGB", size, (red, int(weight * 100), seed))
+            for weight, seed in zip(weights, request.seeds, strict=True)
+        ]
 
 
-def test_each_cell_is_drawn_in_its_own_clothes() -> None:
-    host: Any = Easel()
-    drawn = list(render_cells(CONFIG, ModelConfig(), host, null_job))
+@pytest.mark.parametrize("several", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_each_cell_is_drawn_in_its_own_clothes(several: bool, batch_size: int) -> None:
+    host: Any = Easel(several=several)
+    config = replace(CONFIG, batch_size=batch_size)
+    drawn = list(render_cells(config, ModelConfig(), host, null_job))
     assert len(drawn) == 10
     for cell, pictures in drawn:
         red = 0 if cell.lora is None else ord(cell.lora.name)
         assert [it.getpixel((0, 0)) for it in pictures] == [
             (red, int(cell.weight * 100), seed) for seed in (1, 2)
         ]
+    assert [cell for cell, _ in drawn] == sweep_cells(config)
     assert not host.open
-    assert host.requests[0] == GenerateRequest(("x", "x"), (1, 2), "bad", 3, 4.0, 16, 24)
+    assert all(len(it.seeds) <= batch_size for it in host.requests)
+
+
+def test_weights_of_one_lora_are_drawn_at_once_where_the_host_can() -> None:
+    for several, counts in ((True, [4, 8, 8]), (False, [4, 4, 4, 4, 4])):
+        host: Any = Easel(several=several)
+        list(render_cells(CONFIG, ModelConfig(), host, null_job))
+        assert [len(it.seeds) for it in host.requests] == counts
+    whole = ("x", "x", "y", "y")
+    assert host.requests[0] == GenerateRequest(whole, (1, 2, 1, 2), "bad", 3, 4.0, 16, 24)
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
+    host: Any = Easel(several=True, fits=2)
+    logged: list[str] = []
+
+    class Told(Job):
+        def log(self, message: str) -> None:
+            logged.append(message)
+
+    drawn = list(render_cells(CONFIG, ModelConfig(), host, Told()))
+    calm = list(render_cells(CONFIG, ModelConfig(), Easel(), null_job))  # type: ignore[arg-type]
+    assert [(cell, [it.tobytes() for it in its]) for cell, its in drawn] == [
+        (cell, [it.tobytes() for it in its]) for cell, its in calm
+    ]
+    assert [len(it.seeds) for it in host.requests] == [4, *[2] * 10]
+    assert logged == ["memory ran out: 2 pictures at once from here on"]
+
+
+def test_a_single_picture_that_does_not_fit_and_other_failures_are_raised() -> None:
+    host: Any = Easel(fits=0)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(render_cells(CONFIG, ModelConfig(), host, null_job))
+    assert not out_of_memory(RuntimeError("shapes differ"))
+    assert out_of_memory(MemoryError())
 
 
 def test_a_cancelled_sweep_stops_before_the_next_cell_and_takes_the_clothes_off() -> None:
@@ -79,7 +130,7 @@ def test_a_cancelled_sweep_stops_before_the_next_cell_and_takes_the_clothes_off(
             return len(host.requests) == 3
 
     with pytest.raises(Cancelled):
-        list(render_cells(CONFIG, ModelConfig(), host, Stops()))
+        list(render_cells(replace(CONFIG, batch_size=2), ModelConfig(), host, Stops()))
     assert len(host.requests) == 3
     assert not host.open
 

@@ -15,7 +15,14 @@ from PIL import Image
 from lib_lora_cook.captioning.base import Tags
 from lib_lora_cook.compare.render import MARK, draw_sheet
 from lib_lora_cook.compare.score import pick_cell
-from lib_lora_cook.compare.sweep import Wanted, cell_path, lay_out, run_sweep, write_sweep
+from lib_lora_cook.compare.sweep import (
+    Wanted,
+    cell_path,
+    growing_sweep,
+    lay_out,
+    run_sweep,
+    write_sweep,
+)
 from lib_lora_cook.config import ModelConfig, SweepConfig
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Cancelled, Job, null_job
@@ -150,8 +157,8 @@ def test_a_sweep_without_a_lora_shows_the_base_model(
     assert write_sweep(done, config, tmp_path, "t").is_file()
 
 
-def test_a_cancelled_sweep_leaves_the_model_bare(
-    host: Any, config: SweepConfig, model: ModelConfig
+def test_a_cancelled_sweep_keeps_its_cells_and_leaves_the_model_bare(
+    tmp_path: Path, host: Any, config: SweepConfig, model: ModelConfig
 ) -> None:
     class Stops(Job):
         cells = 0
@@ -163,12 +170,42 @@ def test_a_cancelled_sweep_leaves_the_model_bare(
         def cancelled(self) -> bool:
             return self.cells == 4
 
-    job = Stops()
-    with pytest.raises(Cancelled):
-        run_sweep(config, model, host, WANTED, job)
-    assert job.cells == 4
+    done = run_sweep(replace(config, batch_size=2), model, host, WANTED, Stops())
+    assert done.stopped == "cancelled"
+    assert len(done.cells) == 4
+    assert done.pick is not None and done.pick.cell in done.mosaics
+    assert write_sweep(done, config, tmp_path, "t").is_file()
+    assert len(list((tmp_path / "cells").iterdir())) == 4
     with host.borrow_model(model) as lent:
         assert not any("forward" in it.__dict__ for it in lent.unet.modules())
+
+
+def test_a_sweep_that_is_cancelled_before_its_first_cell_has_none_to_keep(
+    host: Any, config: SweepConfig, model: ModelConfig
+) -> None:
+    class Stopped(Job):
+        cancelled = True
+
+    with pytest.raises(Cancelled):
+        run_sweep(config, model, host, WANTED, Stopped())
+
+
+def test_cells_appear_as_they_are_done(
+    tmp_path: Path, host: Any, config: SweepConfig, model: ModelConfig
+) -> None:
+    config = replace(config, prompts=("star",), weights=(0.0, 1.0))
+    counts = [len(it.cells) for it in growing_sweep(config, model, host, WANTED, null_job)]
+    assert counts == [1, 2, 3, 3]
+
+
+def test_pictures_do_not_depend_on_the_size_of_the_batch(
+    host: Any, config: SweepConfig, model: ModelConfig
+) -> None:
+    sweeps = [
+        run_sweep(replace(config, batch_size=size), model, host, None, null_job) for size in (1, 5)
+    ]
+    one, five = ([np.asarray(it, float) for it in sweep.mosaics.values()] for sweep in sweeps)
+    assert max(float(np.abs(a - b).mean()) for a, b in zip(one, five, strict=True)) <= 1
 
 
 def test_a_file_that_is_no_lora_stops_the_sweep_before_a_picture(

@@ -88,6 +88,9 @@ class Easel:
     def __exit__(self, *error: object) -> None:
         pass
 
+    def wears_several(self, lora: Path) -> bool:
+        return False
+
     def wear(self, lora: Path | None, weight: float) -> None:
         pass
 
