@@ -53,7 +53,10 @@ def make_prompts(subsets: Sequence[Taught], known: Collection[str] = ()) -> list
     prompts = [prompt for subset in subsets for prompt in prompts_of(subset, known)]
     captions = [caption for subset in subsets for caption in subset.captions]
     prompts += without_trigger(Taught("", captions), known)
-    return list({prompt.text: prompt for prompt in reversed(prompts)}.values())[::-1]
+    first: dict[str, Probe] = {}
+    for prompt in prompts:
+        first.setdefault(prompt.text, prompt)
+    return list(first.values())
 
 
 def prompts_of(subset: Taught, known: Collection[str]) -> Iterator[Probe]:

@@ -16,7 +16,7 @@ def test_every_kind_of_prompt_is_made_of_the_captions() -> None:
     prompts = make_prompts([KAFKA])
     assert [(it.kind, it.text, it.asked) for it in prompts] == [
         ("trigger", "kafka", ()),
-        ("captions", "kafka, 1girl, solo, smile, kimono, beach", tuple(CAPTIONS[0])),
+        ("captions", "kafka, 1girl, smile, solo, school uniform", tuple(CAPTIONS[2])),
         ("other", "kafka, 1girl, solo, swimsuit", ("swimsuit",)),
         ("other", "kafka, 1girl, solo, classroom", ("classroom",)),
         ("other", "kafka, 1girl, solo, full body", ("full body",)),
