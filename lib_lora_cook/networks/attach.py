@@ -27,12 +27,13 @@ class LowRank(LoConModule):
     def bypass_forward_diff(self, x: Tensor, scale: float = 1) -> Tensor:
         """up(down(x)) * alpha / dim * scale, [B, ..., out]."""
         own = self.lora_down.weight.dtype
-        # Where nothing casts for it, LyCORIS before 4 fails on a layer of another precision.
-        cast = x if torch.is_autocast_enabled() else x.to(own)
+        # Where nothing casts for it, LyCORIS before 4 fails on a layer of another precision; where
+        # autocast does, the branch comes out in the layer's own.
+        casts = is_autocasting(x.device.type)
         drops = isinstance(self.dropout, nn.Dropout)
         if not (self.training and (drops or self.rank_dropout)):
-            plain: Tensor = super().bypass_forward_diff(cast, scale)
-            return plain.to(x.dtype)
+            plain: Tensor = super().bypass_forward_diff(x if casts else x.to(own), scale)
+            return plain if casts else plain.to(x.dtype)
         inner, factor = self.lora_down(x.to(own)), self.scale * scale
         if drops:
             inner = self.dropout(inner)
@@ -41,7 +42,16 @@ class LowRank(LoConModule):
             ranks = (-1, 1, 1) if inner.ndim == 4 else (*[1] * (inner.ndim - 2), -1)
             inner = inner * kept.view(len(inner), *ranks)
             factor = factor / (1 - self.rank_dropout)
-        return (self.lora_up(inner) * factor).to(x.dtype)
+        branch: Tensor = self.lora_up(inner) * factor
+        return branch if casts else branch.to(x.dtype)
+
+
+def is_autocasting(device: str) -> bool:
+    """Whether autocast is on for a kind of device; before torch 2.4 it is asked otherwise."""
+    try:
+        return torch.is_autocast_enabled(device)
+    except TypeError:
+        return torch.is_autocast_cpu_enabled() if device == "cpu" else torch.is_autocast_enabled()
 
 
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
