@@ -160,7 +160,8 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as a document, without tracebacks and the home folder's name."""
     document = asdict(snapshot)
     outcome = document.pop("outcome")
-    document.pop("details")
+    for name in ("details", "strip", "curve"):
+        document.pop(name)
     document["samples"] = [it.name for it in snapshot.samples]
     document["log"] = list(snapshot.log)
     document["loras"] = [it.name for it in outcome["loras"]] if outcome else []

@@ -39,8 +39,11 @@ class Job:
     def log(self, message: str) -> None:
         """Tell one line that should stay readable after the work."""
 
-    def show(self, samples: tuple[Path, ...]) -> None:
-        """Show the pictures that were drawn last."""
+    def show(self, samples: tuple[Path, ...], label: str = "") -> None:
+        """Show the pictures that were drawn last, and say when."""
+
+    def plot(self, step: int, value: float) -> None:
+        """Add a point to the curve of what is made smaller."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +48,11 @@ class Bench:
             return show.problems([str(error)])
         return ""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is going on."""
+        return self.runner.snapshot().busy
+
     def first_folder(self) -> str:
         """The dataset that the page opens with."""
         told = self.recall("page").get("dataset")
@@ -58,7 +63,7 @@ class Bench:
         """What was last typed into a form."""
         return remembered.read_remembered(self.host.cache_dir, form)
 
-    def remember(self, form: str, **values: str | bool) -> None:
+    def remember(self, form: str, values: Mapping[str, str | bool]) -> None:
         """Keep some values of a form, and those it has."""
         known = self.recall(form)
         if any(known.get(name) != value for name, value in values.items()):

@@ -11,6 +11,7 @@ from ..errors import UserError
 from . import cleaning, show, texts
 from .bench import Bench, Counted, folder_of, several
 from .components import button, fold, html, line, listen, make
+from .gallery_tab import GalleryFold, GalleryHandlers, build_gallery
 from .gather_tab import StepTab, Updates, build_head, button_of
 from .runner import short_home
 
@@ -31,12 +32,12 @@ class CleanHandlers:
         past = cleaning.past(folder)
         if folder not in self.bench.looks:
             label = texts.LOOK_OVER.format(count=several(len(there.images), "picture", "pictures"))
-            return ["", button_of(label), gr.update(visible=False), past]
+            return ["", button_of(label, busy=self.bench.busy), gr.update(visible=False), past]
         _, found = self.bench.looks[folder]
         names = cleaning.mendable(found)
         label = texts.MEND if names else texts.GO_ON.format(step=texts.TAG)
         ticks = gr.update(choices=names, value=names, visible=bool(names))
-        return [cleaning.listed(found), button_of(label), ticks, past]
+        return [cleaning.listed(found), button_of(label, busy=self.bench.busy), ticks, past]
 
     def on_propose(
         self, dataset: str, there: Counted, ticked: list[str], below: str
@@ -115,6 +116,7 @@ class CleanTab:
     below: Any
     past: Any
     undo: Any
+    gallery: GalleryFold
 
 
 def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
@@ -128,6 +130,7 @@ def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
     with gr.Row(elem_classes=["lora_cook_actions"]):
         again = button(texts.LOOK_AGAIN_CLEAN, "look_over_again", small=True)
         undo = button(texts.UNDO, "undo", small=True)
+    gallery = build_gallery(dataset, GalleryHandlers(handlers.bench))
     with fold(texts.TOOLS, "clean_tools"):
         with gr.Column(elem_classes=["lora_cook_group"]):
             below = line("below", texts.BELOW, texts.BELOW_HELP,
@@ -145,7 +148,7 @@ def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
         past = html("past")
     listen(again.click, handlers.on_again, [dataset, below], [head.problems])
     listen(undo.click, handlers.on_undo, [dataset], [head.problems])
-    return CleanTab(head, ticks, below, past, undo)
+    return CleanTab(head, ticks, below, past, undo, gallery)
 
 
 def _build_crop(dataset: Any, handlers: CleanHandlers, head: StepTab) -> None:

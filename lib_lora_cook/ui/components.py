@@ -100,6 +100,15 @@ def line(name: str, label: str, info: str, value: str = "", rows: int = 1) -> An
     )  # fmt: skip
 
 
+def choice(name: str, label: str, info: str, names: list[str], value: str | None = None) -> Any:
+    """One of several names."""
+    first = value or (names[0] if names else None)
+    return make(
+        gr.Dropdown, label=label, info=info, choices=names, value=first, interactive=True,
+        elem_id=f"lora_cook_{name}",
+    )  # fmt: skip
+
+
 def go_to(step: str) -> Any:
     """The tabs with another step open, or as they are."""
     return gr.update(selected=step) if step else gr.update()

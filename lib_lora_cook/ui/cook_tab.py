@@ -12,6 +12,7 @@ from . import show, texts
 from .components import field, listen, make
 from .form import Widget
 from .handlers import Handlers
+from .recipe_tab import RecipeHandlers, build_folds, build_recipe
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class CookTab:
     problems: Any
 
 
-def build_cook(widgets: list[Widget], handlers: Handlers) -> CookTab:
+def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandlers) -> CookTab:
     """The step inside the present tab."""
     fields: dict[str, Any] = {}
+    recipe = build_recipe(recipes)
     with gr.Column(elem_classes=["lora_cook_group", "lora_cook_main"]):
         fields |= {it.name: field(it) for it in widgets if it.main}
     _build_plan(fields, handlers)
@@ -43,6 +45,7 @@ def build_cook(widgets: list[Widget], handlers: Handlers) -> CookTab:
             with gr.Column(elem_classes=["lora_cook_group"]):
                 gr.HTML(f"<h3>{show.plain(texts.GROUPS[group])}</h3>")
                 fields |= {it.name: field(it) for it in members}
+    build_folds(fields, recipe, problems, recipes)
     return CookTab({it.name: fields[it.name] for it in widgets}, start, problems)
 
 

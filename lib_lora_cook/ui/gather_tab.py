@@ -31,7 +31,7 @@ class GatherHandlers:
             label = texts.GO_ON.format(step=texts.CLEAN)
         else:
             label = texts.DRAW_TOY if self.bench.starter else ""
-        return [gathering.found(there), button_of(label)]
+        return [gathering.found(there), button_of(label, busy=self.bench.busy)]
 
     def on_propose(self, dataset: str, there: Counted) -> tuple[str, str]:
         """(what keeps it from starting, the step to go to) of the proposed button."""
@@ -59,7 +59,8 @@ class GatherHandlers:
             config, folder = gathering.search_of(*form), folder_of(dataset)
         except UserError as error:
             return show.problems([str(error)])
-        self.bench.remember("gather", query=form[0], site=form[1], blacklist=form[3])
+        told = {"query": form[0], "site": form[1], "blacklist": form[3]}
+        self.bench.remember("gather", told)
         work = gathering.search_work(config, folder, self.bench)
         return self.bench.start(texts.GATHERING.format(query=config.query), work)
 
@@ -76,9 +77,9 @@ class GatherHandlers:
         return self.bench.start(texts.BRINGING, work)
 
 
-def button_of(label: str) -> Any:
-    """The proposed button's next label; none without one."""
-    return gr.update(value=label or texts.NOTHING_TO_DO, visible=bool(label))
+def button_of(label: str, *, busy: bool = False) -> Any:
+    """The proposed button's next label; none without one, and none to press while work goes on."""
+    return gr.update(value=label or texts.NOTHING_TO_DO, visible=bool(label), interactive=not busy)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .. import config_file
 from ..config import ModelConfig
 from ..errors import UserError
 from ..hosts.base import Host
-from . import remembered, runs, show, texts, work
+from . import gallery, remembered, runs, show, texts, work
 from .form import Widget, read_sweep, read_training
 from .runner import Runner, Work, short_home
 
@@ -34,13 +34,17 @@ class Handlers:
     sweep: list[Widget]
 
     def on_poll(self, seen: str) -> Updates:
-        """Beat, now, log, stop, start, draw, sheet, pick, seen; only what is not `seen` yet."""
+        """Beat, now, log, stop, start, draw, sheet, pick, pause, discard, curve, strip, seen.
+
+        Only what is not `seen` yet.
+        """
         snapshot = self.runner.snapshot()
         sheet = self.runner.last_sheet()
         marks = [f"{snapshot.number} {snapshot.state}", str(snapshot.logged),
-                 str(sheet.number if sheet else 0)]  # fmt: skip
-        old = [*seen.split("/"), "", "", ""]
-        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 7
+                 str(sheet.number if sheet else 0), f"{snapshot.number} {len(snapshot.strip)}",
+                 f"{snapshot.number} {snapshot.curve[-1:]}", str(snapshot.paused)]  # fmt: skip
+        old = [*seen.split("/"), *[""] * len(marks)]
+        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 11
         if snapshot.busy or marks[0] != old[0]:
             updates[1] = show.now(snapshot)
         if marks[:2] != old[:2]:
@@ -51,7 +55,25 @@ class Handlers:
         if marks[2] != old[2] and sheet and sheet.outcome and sheet.outcome.sheet:
             updates[6] = gr.update(value=str(sheet.outcome.sheet), visible=True)
             updates[7] = show.note(sheet.outcome.pick)
+        if [marks[0], marks[5]] != [old[0], old[5]]:
+            label = texts.RESUME if snapshot.paused else texts.PAUSE
+            updates[8] = gr.update(visible=snapshot.busy, value=label)
+            updates[9] = gr.update(visible=snapshot.busy)
+        if marks[4] != old[4]:
+            updates[10] = show.curve(snapshot.curve)
+        if marks[3] != old[3]:
+            updates[11] = gallery.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
         return [*updates, "/".join(marks)]
+
+    def on_pause(self, seen: str) -> Updates:
+        """Ask for a wait, or to go on; what `on_poll` gives."""
+        self.runner.pause(not self.runner.snapshot().paused)
+        return self.on_poll(seen)
+
+    def on_discard(self, seen: str) -> Updates:
+        """Ask for a stop that leaves nothing; what `on_poll` gives."""
+        self.runner.stop(discard=True)
+        return self.on_poll(seen)
 
     def on_stop(self, seen: str) -> Updates:
         """Ask for a stop; what `on_poll` gives."""

@@ -6,6 +6,7 @@ It lives as long as the server: a page that is reloaded, and a second window, fi
 from __future__ import annotations
 
 import errno
+import math
 import os
 import threading
 import time
@@ -23,6 +24,8 @@ from . import texts
 
 State = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 LOG_LINES = 100
+STRIP, CURVE = 60, 600
+"""Times that samples are kept of, points that a curve has at most."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ class Snapshot:
     """Whether it waits, once its step is done."""
     samples: tuple[Path, ...] = ()
     """The pictures drawn last while it went on."""
+    strip: tuple[tuple[str, tuple[Path, ...]], ...] = field(default=(), repr=False)
+    """All such pictures, each time's with its label."""
+    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    """(step, loss), the earliest first."""
     error: str = ""
     details: str = field(default="", repr=False)
     outcome: Outcome | None = None
@@ -81,6 +88,8 @@ class RunningJob(Job):
         self._now = Snapshot(title=title, state="running", number=number)
         self._clock, self._lock, self._stop = clock, threading.RLock(), threading.Event()
         self._discard = False
+        self._curve: list[tuple[int, float]] = []
+        self._every = 1
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._begun = clock()
         self._ended: float | None = None
@@ -111,10 +120,20 @@ class RunningJob(Job):
         with self._lock:
             self._now = replace(self._now, paused=wanted)
 
-    def show(self, samples: tuple[Path, ...]) -> None:
+    def show(self, samples: tuple[Path, ...], label: str = "") -> None:
         """Take the pictures drawn last."""
         with self._lock:
-            self._now = replace(self._now, samples=samples)
+            strip = (*self._now.strip, (label, samples))[-STRIP:]
+            self._now = replace(self._now, samples=samples, strip=strip)
+
+    def plot(self, step: int, value: float) -> None:
+        """Take a point; of a long curve every second one, then every fourth, and so on, is kept."""
+        with self._lock:
+            if step % self._every == 0 and math.isfinite(value):
+                self._curve.append((step, value))
+            if len(self._curve) > CURVE:
+                self._every *= 2
+                self._curve = [it for it in self._curve if it[0] % self._every == 0]
 
     def report(self, done: int, total: int, text: str = "") -> None:
         with self._lock:
@@ -154,7 +173,9 @@ class RunningJob(Job):
         """How it stands now."""
         with self._lock:
             seconds = (self._ended or self._clock()) - self._begun
-            return replace(self._now, seconds=seconds, log=tuple(self._log))
+            return replace(
+                self._now, seconds=seconds, log=tuple(self._log), curve=tuple(self._curve)
+            )
 
     def end(self, state: State, outcome: Outcome | None = None) -> None:
         """Note that the work is over."""

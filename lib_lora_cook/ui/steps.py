@@ -40,7 +40,7 @@ class StepHandlers:
 
     def on_dataset(self, dataset: str, *form: Any) -> Updates:
         """Another dataset: its own trigger, and what `on_refresh` gives."""
-        self.bench.remember("page", dataset=(dataset or "").strip())
+        self.bench.remember("page", {"dataset": (dataset or "").strip()})
         return self.on_refresh(dataset, *form[:4], "")
 
     def on_refresh(self, dataset: str, *form: Any) -> Updates:

@@ -12,11 +12,13 @@ from ..hosts.base import Host
 from . import show, texts
 from .bench import Bench, Starter
 from .clean_tab import CleanHandlers, CleanTab, build_clean
-from .components import hidden, line, listen, log_box, make
+from .components import button, hidden, html, line, listen, log_box, make
 from .cook_tab import CookTab, build_cook
 from .form import sweep_widgets, training_widgets
+from .gallery_tab import GalleryHandlers, wire_gallery
 from .gather_tab import GatherHandlers, StepTab, build_gather
 from .handlers import Handlers
+from .recipe_tab import RecipeHandlers
 from .runner import RUNNER, Runner, Snapshot
 from .steps import StepHandlers
 from .tag_tab import TagHandlers, TagTab, build_tag
@@ -31,6 +33,10 @@ class Watch:
     now: Any
     log: Any
     stop: Any
+    pause: Any
+    discard: Any
+    curve: Any
+    strip: Any
     poll: Any
     seen: Any
 
@@ -86,7 +92,7 @@ def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> Non
         with gr.TabItem(texts.TAG, id="tag", elem_id="lora_cook_tag"):
             tag = build_tag(dataset, steps.tag)
         with gr.TabItem(texts.COOK, id="cook", elem_id="lora_cook_cook"):
-            cook = build_cook(training, handlers)
+            cook = build_cook(training, handlers, RecipeHandlers(bench, training))
         with gr.TabItem(texts.TASTE, id="taste", elem_id="lora_cook_taste"):
             taste = build_taste(sweep, handlers)
     with gr.Accordion(texts.LOG, open=False, elem_id="lora_cook_log_fold"):
@@ -104,10 +110,13 @@ def _build_watch() -> Watch:
             gr.Button, value=texts.STOP, variant="stop", interactive=False, scale=0, min_width=96,
             elem_id="lora_cook_stop",
         )  # fmt: skip
+        pause = button(texts.PAUSE, "pause", small=True, visible=False)
+        discard = button(texts.DISCARD, "discard", small=True, visible=False)
+    curve, strip = html("curve"), html("strip")
     hidden = ["lora_cook_hidden"]
     beat = gr.HTML("", elem_id="lora_cook_beat", elem_classes=hidden)
     poll = gr.Button("poll", elem_id="lora_cook_poll", elem_classes=hidden)
-    return Watch(beat, now, None, stop, poll, gr.State(""))
+    return Watch(beat, now, None, stop, pause, discard, curve, strip, poll, gr.State(""))
 
 
 def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
@@ -115,11 +124,13 @@ def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
     cook, taste = page.cook, page.taste
     shown = [
         watch.beat, watch.now, watch.log, watch.stop, cook.start, taste.draw, taste.sheet,
-        taste.pick, watch.seen,
+        taste.pick, watch.pause, watch.discard, watch.curve, watch.strip, watch.seen,
     ]  # fmt: skip
     settings, cells = list(cook.fields.values()), list(taste.fields.values())
     listen(watch.poll.click, handlers.on_poll, [watch.seen], shown)
     listen(watch.stop.click, handlers.on_stop, [watch.seen], shown)
+    listen(watch.pause.click, handlers.on_pause, [watch.seen], shown)
+    listen(watch.discard.click, handlers.on_discard, [watch.seen], shown)
     listen(cook.start.click, handlers.on_cook, [watch.seen, *settings], [cook.problems, *shown])
     asked = [watch.seen, taste.run, taste.files, taste.tags, taste.tagger, *cells]
     listen(taste.draw.click, handlers.on_taste, asked, [taste.problems, *shown])
@@ -146,6 +157,7 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     listen(again.click, handlers.on_tags, [page.taste.tags], [page.taste.tags])
     numbers = [fields["num_repeats"], fields["max_train_epochs"]]
     listen(again.click, steps.on_plan, [page.dataset, fields["train_batch_size"]], numbers)
+    wire_gallery(clean.gallery, GalleryHandlers(steps.bench), page.dataset, fields["resolution"])
     for event in (form[3].change, form[4].blur):
         listen(event, steps.on_refresh, [page.dataset, *form], shown)
     listen(

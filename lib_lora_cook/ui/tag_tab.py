@@ -12,7 +12,8 @@ from ..dataset.proposals import SUBJECTS
 from ..errors import UserError
 from . import show, tagging, texts
 from .bench import Bench, Counted, folder_of, several
-from .components import button, line, listen, make
+from .components import button, choice, line, listen, make
+from .editor_tab import EditorHandlers, build_editor
 from .gather_tab import StepTab, Updates, build_head, button_of
 from .tagging import Wish, wish_of
 
@@ -30,7 +31,11 @@ class TagHandlers:
         if tagging.without_caption(there):
             count = several(len(there.images), "picture", "pictures")
             label = texts.TAG_THEM.format(count=count, tagger=wish.tagger)
-            return [tagging.listed(there, wish), button_of(label), gr.update(visible=False)]
+            return [
+                tagging.listed(there, wish),
+                button_of(label, busy=self.bench.busy),
+                gr.update(visible=False),
+            ]
         found = tagging.proposals(there, wish.kind, wish.trigger)
         prune = [it.tag for it in found if it.prune]
         if prune or not wish.trigger or tagging.without_trigger(there, wish.trigger):
@@ -40,7 +45,7 @@ class TagHandlers:
         else:
             label = texts.GO_ON.format(step=texts.COOK)
         ticks = gr.update(choices=[it.tag for it in found], value=prune, visible=bool(found))
-        return [tagging.listed(there, wish), button_of(label), ticks]
+        return [tagging.listed(there, wish), button_of(label, busy=self.bench.busy), ticks]
 
     def on_propose(
         self, dataset: str, there: Counted, wish: Wish, ticked: list[str]
@@ -59,10 +64,10 @@ class TagHandlers:
         prune = [it.tag for it in tagging.proposals(there, wish.kind, wish.trigger) if it.prune]
         if not (prune or tagging.without_trigger(there, wish.trigger)):
             return "", "cook"
-        self.bench.remember("trigger", **{dataset: wish.trigger})
+        self.bench.remember("trigger", {dataset: wish.trigger})
         told = str(self.bench.recall("sweep").get("tags", ""))
         tags = ", ".join(dict.fromkeys([*filter(None, told.split(", ")), *ticked]))
-        self.bench.remember("sweep", tags=tags)
+        self.bench.remember("sweep", {"tags": tags})
         work = tagging.prune_work(folder, wish.trigger, ticked, self.bench)
         return self.bench.start(texts.PRUNING, work), ""
 
@@ -107,13 +112,5 @@ def build_tag(dataset: Any, handlers: TagHandlers) -> TagTab:
         again.click, handlers.on_tag,
         [dataset, *form], [head.problems],
     )  # fmt: skip
+    build_editor(dataset, EditorHandlers(handlers.bench))
     return TagTab(head, form, ticks)
-
-
-def choice(name: str, label: str, info: str, names: list[str], value: str | None = None) -> Any:
-    """One of several names."""
-    first = value or (names[0] if names else None)
-    return make(
-        gr.Dropdown, label=label, info=info, choices=names, value=first, interactive=True,
-        elem_id=f"lora_cook_{name}",
-    )  # fmt: skip

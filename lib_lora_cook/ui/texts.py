@@ -182,6 +182,81 @@ PLAN = (
 )
 PLAN_UNREAD = "{count} pictures cannot be read, the first is {name} ({why})."
 
+# Pictures
+PICTURES = "Pictures"
+SHOW_PICTURES = "Show the pictures"
+SHOW_COPIES = "Show copies side by side"
+GALLERY = "Pictures of the dataset"
+GALLERY_PAGE = "Page {page} of {pages}, {count} pictures"
+PREVIOUS, NEXT, CLOSE = "Previous page", "Next page", "Close"
+KEYS = "Keys: arrows move, k keeps, d drops into the trash, u takes back, 1 to 5 rate, z zooms."
+ZOOM_KEYS = "draw a box to cut; z or Escape closes"
+BUCKET = ", trained as {width}×{height}, {cut} cut off"
+KEPT = "kept"
+DROPPED = "{name} is in the trash; u or Undo brings it back."
+KEEPER = "kept: {name}"
+DIFFERENCE = "what differs"
+NO_COPIES = "There are no copies."
+MORE_PAIRS = "and {count} more; mending takes all of them."
+FIRST_LOOK = "Look the dataset over first."
+
+# The caption editor
+EDITOR = "Caption editor"
+EDIT_TAGS = "Captions with these tags"
+EDIT_TAGS_HELP = "With commas, in any spelling; empty: all captions"
+EDIT_MODE = "With"
+EDIT_MODE_HELP = "and: all of them; or: any; none: what is missing them"
+EDIT_OPERATION = "Do"
+EDIT_OPERATION_HELP = "To every caption that is meant; sort leaves the first tag in front"
+EDIT_FIRST = "Tags, or text"
+EDIT_FIRST_HELP = "What to add, remove, rename or replace"
+EDIT_SECOND = "By"
+EDIT_SECOND_HELP = "For rename and replace; may be empty"
+EDIT_OPEN, EDIT_LOOK, EDIT_APPLY = "Show captions", "Show the difference", "Do it"
+EDIT_UNDO, EDIT_REDO, EDIT_SAVE = "Undo", "Redo", "Save"
+EDITOR_HEAD = "{rows} of {all}; {unsaved} not saved yet."
+CAPTION_HEADS = ("Picture", "Caption")
+WOULD_CHANGE = "{count} would change; nothing is changed yet."
+EDITED = "{count} changed in memory; Save writes them."
+SAVED = "{count} written."
+NO_TEXT = "There is no tag in this"
+NO_TEXT_TO_DO = "Give one or more."
+
+# Recipes, other trainers' files, the queue
+AS_OPENED = "as the page opened"
+PARTS = {"kind": "What is cooked", "base": "Base", "network": "Network", "optimizer": "Optimizer"}
+PART_HELP = {
+    "kind": "A character, a style, ...",
+    "base": "What the checkpoint was made from",
+    "network": "The kind of adapter",
+    "optimizer": "How it learns",
+}
+PUT_BACK = "Differs from the recipe; press to put it back"
+PUT_ALL_BACK = "Put all settings back"
+WHY_FOLD = "Why these settings"
+WHY_HEADS = ("Setting", "Value", "Why")
+IMPORT_FOLD = "Take over the settings of another trainer's file"
+IMPORT_PATH = "File"
+IMPORT_PATH_HELP = (
+    "Of kohya_ss, sd-scripts, Easy Training Scripts, OneTrainer, a notebook; or a LoRA"
+)
+IMPORT = "Read it"
+IMPORTED = "The settings above are now those of the file."
+NOT_HERE = "not here: {name}"
+QUEUE_FOLD = "Queue"
+QUEUE_ADD = "Add this run to the queue"
+QUEUE_START = "Cook what waits"
+QUEUE_HEADS = ("Number", "Run", "State", "")
+QUEUE_EMPTY = "Nothing waits."
+QUEUE_TITLE = "Cooking the queue"
+QUEUE_DONE = "{done} of {count} runs in the queue are done."
+STOPPED = "stopped"
+PAUSE, RESUME, DISCARD = "Pause", "Go on", "Stop and discard"
+PAUSED = "{title}: paused"
+CURVE = "Loss over {steps} steps, from {first:.3f} to {last:.3f} smoothed"
+SAMPLES_AT = "epoch {epoch}"
+SAMPLES_STEP = "step {step}"
+
 # Taste
 RUN = "The run"
 RUN_HELP = "Runs found in the LoRA folder, newest first"

@@ -86,10 +86,16 @@ def cook_work(config: TrainingConfig, host: Host) -> Work:
 
     def work(job: Job) -> Outcome:
         from ..cook import Options, Sampled, cook
+        from ..training.train import Step
 
         def watch(event: object) -> None:
             if isinstance(event, Sampled):
-                job.show(tuple(Path(it) for it in event.pictures))
+                at = texts.SAMPLES_STEP.format(step=event.step)
+                if event.epoch is not None:
+                    at = texts.SAMPLES_AT.format(epoch=event.epoch)
+                job.show(tuple(Path(it) for it in event.pictures), at)
+            elif isinstance(event, Step):
+                job.plot(event.step, event.loss)
 
         cooked = cook(config, host, job, Options(watch=watch))
         text = texts.COOKED.format(
