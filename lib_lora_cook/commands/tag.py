@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.captions import split_tags
+from ..dataset.images import scan_captions
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, make_host
@@ -76,6 +77,8 @@ def tag(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
 
     asked = thresholds(options)
     recover(options.folder, job)
+    # A folder without pictures is told before a tagger is looked for, which may be fetched.
+    scan_captions(options.folder, [], options.caption_extension, options.recursive)
     tagger = find(options.tagger, job)
     wanted = Tagging(
         choice_of(options, tagger, asked), options.when, options.caption_extension,
