@@ -15,7 +15,15 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .checkpoints import vae_folder
 from .names import text_layers, unet_layers
-from .text import caption_chunks, final_norm, glue, hidden_states, pooled_at_eos, weighed
+from .text import (
+    caption_chunks,
+    final_norm,
+    glue,
+    hidden_states,
+    last_states,
+    pooled_at_eos,
+    weighed,
+)
 from .trainable import (
     SD1,
     SD2,
@@ -71,16 +79,21 @@ class DiffusersModel:
         # SD2's encoder is already cut to 23 layers: kohya ignores clip skip there
         skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
         chunks, weights = caption_chunks(self.tokenizers[0], captions, self.config)
-        states, _ = self._states(0, chunks, skip, norm=True)
-        return Conditioning(weighed(glue(states), weights))
+        ids = chunks.flatten(0, 1).to(self.device)
+        states = last_states(self.encoders[0], ids, skip, norm=True)
+        return Conditioning(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))
 
     def _encode_sdxl(self, captions: Sequence[str], sizes: Sequence[PictureSize]) -> Conditioning:
         """Penultimate states of both encoders side by side; pooled from the second at EOS."""
         glued = []
-        for index, tokenizer in enumerate(self.tokenizers):
+        for encoder, tokenizer in zip(self.encoders, self.tokenizers, strict=True):
             chunks, weights = caption_chunks(tokenizer, captions, self.config)
-            states, output = self._states(index, chunks, 2, norm=False)
-            glued.append(weighed(glue(states), weights))
+            ids = chunks.flatten(0, 1).to(self.device)
+            if encoder is self.encoders[0]:
+                states = last_states(encoder, ids, 2, norm=False)
+            else:
+                states, output = hidden_states(encoder, ids, 2, norm=False)
+            glued.append(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))
         last = final_norm(self.encoders[1])(output.hidden_states[-1])
         rows = chunks.shape[1]
         eos = self.tokenizers[1].eos_token_id
@@ -90,12 +103,6 @@ class DiffusersModel:
             self.encoders[1].text_projection(pooled),
             size_ids(sizes, self.device),
         )
-
-    def _states(self, index: int, chunks: Tensor, skip: int, *, norm: bool) -> tuple[Tensor, Any]:
-        """States [B, n, 77, C] of ids [B, n, 77], and the whole output over [B * n, 77]."""
-        flat = chunks.flatten(0, 1).to(self.device)
-        states, output = hidden_states(self.encoders[index], flat, skip, norm=norm)
-        return states.unflatten(0, chunks.shape[:2]), output
 
     @torch.no_grad()
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:

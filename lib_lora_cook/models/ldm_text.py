@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .ldm_layers import SplitAttention, clip_layers, open_clip_layers
-from .text import final_norm, hidden_states, pooled_at_eos
+from .text import final_norm, hidden_states, last_states, pooled_at_eos
 from .trainable import Layer
 
 Encode = Callable[[Tensor, int, bool], tuple[Tensor, "Tensor | None"]]
@@ -56,9 +56,9 @@ def clip_encoder(
     """A transformers CLIP text model; projection gives SDXL's pooled state."""
 
     def encode(ids: Tensor, skip: int, norm: bool) -> tuple[Tensor, Tensor | None]:
+        if projection is None:  # SDXL's pooled state is made of the last layer's.
+            return last_states(module, ids, skip, norm=norm), None
         states, output = hidden_states(module, ids, skip, norm=norm)
-        if projection is None:
-            return states, None
         last = final_norm(module)(output.hidden_states[-1])
         return states, projection(pooled_at_eos(last, ids, tokenizer.eos_token_id))
 

@@ -6,7 +6,8 @@ glued states are the first BOS, 75 states of every chunk and the last state of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -95,6 +96,42 @@ def glue(states: Tensor) -> Tensor:
         return states[:, 0]
     inner = states[:, :, 1:-1].reshape(batch, rows * CHUNK, width)
     return torch.cat([states[:, 0, :1], inner, states[:, -1, -1:]], dim=1)
+
+
+def last_states(encoder: nn.Module, ids: Tensor, skip: int, *, norm: bool) -> Tensor:
+    """States [B, T, C] `skip` layers before the end; what comes behind them is not computed."""
+    with without_last_layers(encoder, skip - 1):
+        return hidden_states(encoder, ids, skip, norm=norm)[0]
+
+
+@contextmanager
+def without_last_layers(encoder: nn.Module, count: int) -> Iterator[None]:
+    """A transformers text encoder whose last layers pass on what they get, inside the block.
+
+    They stay in their list: transformers 5 puts its hooks on what it finds there at the first call.
+    """
+    layers: Any = getattr(encoder, "text_model", encoder).encoder.layers
+    if not 0 < count < len(layers):
+        yield
+        return
+    tuples: list[bool] = []
+
+    def pass_on(hidden: Tensor, *given: object, **options: object) -> Tensor | tuple[Tensor]:
+        return (hidden,) if tuples[-1] else hidden  # as transformers 4 does, or 5
+
+    last = layers[-count - 1]
+    hook = last.register_forward_hook(lambda *it: tuples.append(isinstance(it[-1], tuple)))
+    before = [(layer, layer.__dict__.get("forward")) for layer in layers[-count:]]
+    for layer, _ in before:
+        layer.forward = pass_on
+    try:
+        yield
+    finally:
+        hook.remove()
+        for layer, own in before:
+            del layer.forward
+            if own is not None:
+                layer.forward = own
 
 
 def hidden_states(encoder: nn.Module, ids: Tensor, skip: int, *, norm: bool) -> tuple[Tensor, Any]:

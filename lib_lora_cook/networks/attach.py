@@ -8,56 +8,20 @@ from typing import Any
 
 import torch
 from lycoris.modules.locon import LoConModule
-from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 from torch import Tensor, nn
 
 from ..config import NetworkConfig
+from .adapters import Hadamard, LowRank
 from .targets import Target
 
 Forward = Callable[..., Tensor]
 
 
-class LowRank(LoConModule):
-    """LyCORIS' LoCon as a low-rank branch, with the dropouts of sd-scripts' networks.lora.
-
-    dropout drops features behind `down`; rank_dropout drops ranks by picture and makes up for them.
-    """
-
-    def bypass_forward_diff(self, x: Tensor, scale: float = 1) -> Tensor:
-        """up(down(x)) * alpha / dim * scale, [B, ..., out]."""
-        own = self.lora_down.weight.dtype
-        # Where nothing casts for it, LyCORIS before 4 fails on a layer of another precision; where
-        # autocast does, the branch comes out in the layer's own.
-        casts = is_autocasting(x.device.type)
-        drops = isinstance(self.dropout, nn.Dropout)
-        if not (self.training and (drops or self.rank_dropout)):
-            plain: Tensor = super().bypass_forward_diff(x if casts else x.to(own), scale)
-            return plain if casts else plain.to(x.dtype)
-        inner, factor = self.lora_down(x.to(own)), self.scale * scale
-        if drops:
-            inner = self.dropout(inner)
-        if self.rank_dropout:
-            kept = torch.rand(len(inner), self.lora_dim, device=inner.device) > self.rank_dropout
-            ranks = (-1, 1, 1) if inner.ndim == 4 else (*[1] * (inner.ndim - 2), -1)
-            inner = inner * kept.view(len(inner), *ranks)
-            factor = factor / (1 - self.rank_dropout)
-        branch: Tensor = self.lora_up(inner) * factor
-        return branch if casts else branch.to(x.dtype)
-
-
-def is_autocasting(device: str) -> bool:
-    """Whether autocast is on for a kind of device; before torch 2.4 it is asked otherwise."""
-    try:
-        return torch.is_autocast_enabled(device)
-    except TypeError:
-        return torch.is_autocast_cpu_enabled() if device == "cpu" else torch.is_autocast_enabled()
-
-
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "LoRA": (LowRank, {"bypass_mode": True}),
     "LoCon": (LowRank, {"bypass_mode": True}),
-    "LoHa": (LohaModule, {"bypass_mode": False}),
+    "LoHa": (Hadamard, {"bypass_mode": False}),
     "LoKr": (LokrModule, {"bypass_mode": False}),
     # AUTOMATIC1111 knows only the first form of DoRA, with norms along the inputs
     "DoRA": (LoConModule, {"bypass_mode": False, "weight_decompose": True, "wd_on_out": False}),

@@ -18,12 +18,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..errors import UserError
-from .attach import KINDS, LowRank, Network
+from .adapters import OURS, LowRank
+from .attach import KINDS, Network
 from .targets import AdaptableLayer, Target
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "float": torch.float32}
 LEGACY_START, LEGACY_END = 0x100000, 0x110000
-ADAPTERS = {kind for kind, _ in KINDS.values()}
+ADAPTERS = {kind for kind, _ in KINDS.values()} | set(OURS)
 
 
 def save_network(
@@ -179,7 +180,7 @@ def _adapter_of_tensors(
 ) -> tuple[Target, nn.Module]:
     """The adapter that a file holds for one layer, in fp32 on the layer's device."""
     kind, _ = get_module(tensors, layer.name)
-    kind = LowRank if kind is LoConModule else kind
+    kind = OURS.get(kind, kind)
     start = f"{layer.name}."
     own = {key.removeprefix(start): it for key, it in tensors.items() if key.startswith(start)}
     rank = own.get("lora_down.weight", own.get("hada_w1_b"))

@@ -134,30 +134,32 @@ def train(trainer: Trainer) -> Iterator[Event]:
 
 
 def optimizer_step(trainer: Trainer, batches: Sequence[Batch]) -> float:
-    """One step over the accumulated batches; returns their mean loss."""
+    """One step over the accumulated batches; returns their mean loss.
+
+    A GPU is waited for once: where the loss and the gradient's norm are asked for together.
+    """
     loop, config = trainer.loop, trainer.config
     set_learning_rates(loop.optimizer, trainer.factor(loop.step))
-    total = norm = accumulate(trainer, batches)
+    loss = accumulate(trainer, batches)
     trainer.gradients.look(loop.network)
-    if math.isfinite(total):
-        loop.scaler.unscale_(loop.optimizer)
-        parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
-        longest = config.optimizer.max_grad_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, longest))
-    if not math.isfinite(norm) and math.isfinite(total) and loop.scaler.get_scale() > 1:
-        norm = 0.0  # fp16's scaler leaves such steps out itself, and scales less from there on.
-    if not _is_finite(loop, norm):
-        if math.isfinite(total):
-            loop.scaler.update()
-        return total
+    loop.scaler.unscale_(loop.optimizer)
+    parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
+    longest = config.optimizer.max_grad_norm or math.inf
+    norm = torch.nn.utils.clip_grad_norm_(parameters, longest)
+    total, length = torch.stack([loss, norm.to(loss)]).tolist()
+    if not math.isfinite(length) and math.isfinite(total) and loop.scaler.get_scale() > 1:
+        length = 0.0  # fp16's scaler leaves such steps out itself, and scales less from there on.
+    if not _is_finite(loop, total + length):
+        loop.scaler.update()
+        return float(total)
     loop.scaler.step(loop.optimizer)
     loop.scaler.update()
     if config.network.scale_weight_norms:
         loop.network.limit_norms(config.network.scale_weight_norms)
-    return total
+    return float(total)
 
 
-def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> float:
+def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> Tensor:
     """Gradients of the mean loss over the batches, and that loss.
 
     When memory runs out, the same pictures with the same noise are taken in smaller parts, from
@@ -168,10 +170,11 @@ def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> float:
         trainer.loop.optimizer.zero_grad(set_to_none=True)
         try:
             with fixed_seed(key, trainer.model.device) as (generator, rng):
-                return sum(
+                shares = [
                     backward(trainer, mix(trainer, batch, generator, rng), len(batches))
                     for batch in batches
-                )
+                ]
+                return torch.stack(shares).sum()
         except OUT_OF_MEMORY:
             shrink_parts(trainer)
 
@@ -215,14 +218,14 @@ def mix(trainer: Trainer, batch: Batch, generator: torch.Generator, rng: random.
     return Mixed(batch, noisy, schedule.target(latents, noise, timesteps), timesteps)
 
 
-def backward(trainer: Trainer, mixed: Mixed, batches: int) -> float:
+def backward(trainer: Trainer, mixed: Mixed, batches: int) -> Tensor:
     """Add a batch's share to the gradients, part by part; returns its share of the loss."""
-    total, count = 0.0, len(mixed.noisy)
+    count, total = len(mixed.noisy), torch.zeros((), device=mixed.noisy.device)
     for start in range(0, count, trainer.part):
         rows = slice(start, start + trainer.part)
         loss = losses(trainer, mixed, rows).sum() / (count * batches)
         trainer.loop.scaler.scale(loss).backward()
-        total += float(loss.detach())
+        total += loss.detach()
     return total
 
 
