@@ -16,6 +16,7 @@ from .cards import card_of, trial_of
 from .files import lora_name, step_name
 from .larder import Larder
 from .samples import Easel, Sampled
+from .watchdog import Watchdog
 
 Watcher = Callable[[Event | Sampled], None]
 REST = 0.05
@@ -44,6 +45,7 @@ class Kitchen:
     def __post_init__(self) -> None:
         self.trainer, self.job = self.larder.trainer, self.larder.job
         self.save = self.larder.config.save
+        self.watchdog = Watchdog(self.trainer.model.device.type)
         self.easel = Easel(
             self.trainer, self.host, self.larder.shelf, self.save.output_name, self.job.log
         )
@@ -54,13 +56,18 @@ class Kitchen:
         try:
             if cooked.steps == 0:
                 self.draw(0, None)
+            began = time.monotonic()
             for event in train(self.trainer):
-                self.end_epoch(event) if isinstance(event, EpochEnd) else self.end_step(event)
+                if isinstance(event, Step):
+                    self.end_step(event, time.monotonic() - began)
+                else:
+                    self.end_epoch(event)
                 self.watch(event)
                 self.draw(event.step, event.epoch if isinstance(event, EpochEnd) else None)
                 cooked.steps = self.trainer.loop.step
                 if not self.owes_an_end():
                     self.rest()
+                began = time.monotonic()
         except Cancelled:
             cooked.stopped = "cancelled"
             self.stop()
@@ -107,8 +114,10 @@ class Kitchen:
             self.larder.keep_state()
         self.host.refresh_loras()
 
-    def end_step(self, step: Step) -> None:
+    def end_step(self, step: Step, seconds: float) -> None:
         """Tell how far the run is; write the files that are due at a step."""
+        if bark := self.watchdog.look(seconds):
+            self.job.log(bark)
         text = f"epoch {step.epoch}/{self.trainer.epochs} loss {step.loss:.3f}"
         self.job.report(step.step, self.trainer.total_steps, text)
         last = step.step >= self.trainer.total_steps  # whose file is the plain one

@@ -110,7 +110,8 @@ def without_last_layers(encoder: nn.Module, count: int) -> Iterator[None]:
 
     They stay in their list: transformers 5 puts its hooks on what it finds there at the first call.
     """
-    layers: Any = getattr(encoder, "text_model", encoder).encoder.layers
+    inner: Any = getattr(encoder, "text_model", encoder)
+    layers = inner.encoder.layers
     if not 0 < count < len(layers):
         yield
         return

@@ -57,6 +57,17 @@ def test_a_run_under_the_same_name_overwrites_nothing(
     assert any("named tiny-2" in line for line in told)
 
 
+def test_the_watchdog_is_asked_behind_every_step_and_its_word_is_told(
+    tmp_path: Path, host: Any, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(kitchen.Watchdog, "look", lambda dog, seconds: f"{dog.device} {seconds}")
+    meal = cook_tiny(tiny_run(tmp_path, sd1_folder, max_train_epochs=1), host, log=told.append)
+    barks = [float(it.split()[1]) for it in told if it.startswith("cpu ")]
+    assert len(barks) == meal.cooked.steps
+    assert 0 < sum(barks) <= meal.cooked.seconds
+
+
 def test_a_stop_leaves_the_file_of_its_step(tmp_path: Path, host: Any, sd1_folder: Path) -> None:
     hand = Hand(stop=3)
     meal = cook_tiny(tiny_run(tmp_path, sd1_folder), host, hand.watch, hand)
