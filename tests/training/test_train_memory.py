@@ -135,7 +135,7 @@ def test_accumulated_steps_are_those_of_a_bigger_batch(folder: Path, sd1: Any) -
                 it.grad.clone() for it in trainer.loop.network.parameters() if it.grad is not None
             ]
             found.append((loss, grads))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    assert float(found[0][0]) == pytest.approx(float(found[1][0]), rel=1e-5)
     for one, two in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-6)
 
