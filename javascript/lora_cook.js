@@ -61,6 +61,7 @@
   // The gallery: what its keys and buttons ask goes to the server through one hidden button.
   const RATES = ["1", "2", "3", "4", "5"];
   const KEYS = { k: "keep", d: "drop", u: "undo", z: "zoom", Enter: "zoom" };
+  let stale = false; // whether the steps show a dataset that is no longer so
   let place = 0; // the cell that had the focus, to be found again in a new page
 
   const gallery = () => document.querySelector("#lora_cook_gallery_view .lora_cook_gallery");
@@ -69,6 +70,7 @@
 
   function say(act, name) {
     const page = gallery() ? Number(gallery().dataset.page) : 0;
+    stale = stale || act === "drop" || act === "undo";
     window.loraCookSaid.gallery = JSON.stringify({ act, name, page });
     byId("gallery_act").click();
   }
@@ -117,6 +119,8 @@
   });
 
   document.addEventListener("click", (event) => {
+    const changes = "#lora_cook_undo, #lora_cook_crop";
+    stale = stale || event.target.closest(changes) !== null;
     const asked = event.target.closest("#lora_cook_page [data-act]");
     if (asked !== null) say(asked.dataset.act, "");
     const cell = event.target.closest(".lora_cook_gallery figure");
@@ -182,6 +186,10 @@
     const inside = (id) => changes.some((it) => byId(id) && byId(id).contains(it.target));
     if (inside("gallery_zoom") && zoomed() !== null) zoomed().focus();
     else if (inside("gallery_view") || inside("gallery_zoom")) look(place);
+    if (stale && (inside("gallery_told") || inside("clean_problems"))) {
+      stale = false;
+      byId("refresh").click();
+    }
   }).observe(document.body, { childList: true, subtree: true });
 
   // Settings that differ from the recipe are marked; their mark puts them back.

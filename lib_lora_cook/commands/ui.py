@@ -35,6 +35,7 @@ def ui(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     home = options.home.resolve() if options.home else default_home()
     job.log(f"the page is at http://127.0.0.1:{options.port} until Ctrl-C; files are in {home}")
     host = StandaloneHost(home, taggers={"toy": meal.TAGGER})
+    samples = {"sample_prompts": (TRIGGER,), "sample_every_n_epochs": 1}
     starter = Starter(home / "datasets" / TRIGGER, write_dirty_dataset, TRIGGER, meal.SIDE)
-    open_page(host, options.port, recipe=meal.page_recipe(), starter=starter)
+    open_page(host, options.port, recipe={**meal.page_recipe(), **samples}, starter=starter)
     return {"port": options.port}

@@ -158,7 +158,9 @@ def _pair(group: Group, path: Path, cache: Path) -> str:
 
 
 def strip(epochs: Sequence[tuple[str, Sequence[Path]]], cache: Path) -> str:
-    """The samples of a run, a column an epoch."""
+    """The samples of a run, a column an epoch; nothing without any."""
+    if not epochs:
+        return ""
     columns = []
     for label, paths in epochs:
         pictures = ""

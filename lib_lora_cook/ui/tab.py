@@ -168,7 +168,6 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
         clean.head.propose.click, steps.on_propose_clean, [page.dataset, clean.ticks, clean.below],
         [clean.head.problems, page.tabs],
     )  # fmt: skip
-    listen(clean.undo.click, steps.on_refresh, [page.dataset, *form], shown)
     listen(
         tag.head.propose.click, steps.on_propose_tag, [page.dataset, tag.ticks, *form],
         [tag.head.problems, page.tabs],

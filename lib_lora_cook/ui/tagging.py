@@ -1,4 +1,7 @@
-"""The step Tag without its widgets: captions from a tagger, pruned into the trigger."""
+"""The step Tag without its widgets: captions from a tagger, pruned into the trigger.
+
+The tagger is imported when it is first needed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..captioning.find import default_choice, find_tagger
 from ..captioning.known import KNOWN
-from ..captioning.tagging import Tagging, tag_dataset
 from ..dataset import journal
 from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import split_tags
@@ -129,6 +130,9 @@ def tag_work(folder: Path, wish: Wish, bench: Bench) -> Work:
     level = check_wish(wish)
 
     def work(job: Job) -> Outcome:
+        from ..captioning.find import default_choice, find_tagger
+        from ..captioning.tagging import Tagging, tag_dataset
+
         into = getattr(bench.host, "tagger_dir", bench.host.cache_dir / "taggers")
         tagger = find_tagger([wish.tagger], bench.host.taggers(), into, job)
         choice = default_choice(tagger)

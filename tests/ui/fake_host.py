@@ -69,6 +69,9 @@ def fake_cook(config: TrainingConfig, host: FakeHost, seconds: float = 0.1) -> W
             if job.cancelled:
                 return Outcome("stopped early", tuple(made), stopped=True)
             pause.wait(seconds)
+            while job.paused and not job.cancelled:
+                pause.wait(seconds)
+            job.plot(step, 1 / step)
             epoch = (step - 1) // steps + 1
             job.report(step, epochs * steps, f"epoch {epoch}/{epochs} loss {1 / step:.3f}")
             if name == "fails" and step == 3:

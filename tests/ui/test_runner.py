@@ -171,3 +171,22 @@ def test_the_last_sheet_outlives_the_next_run() -> None:
     assert sheet is not None
     assert sheet.outcome is not None
     assert (sheet.number, sheet.outcome.sheet, sheet.outcome.pick) == (1, Path("s.png"), "this one")
+
+
+def test_a_long_curve_is_thinned_and_samples_are_kept_by_their_time(tmp_path: Path) -> None:
+    runner = Runner()
+
+    def work(job: Job) -> Outcome:
+        for step in range(1, 5001):
+            job.plot(step, 1 / step)
+        job.plot(5001, float("nan"))
+        for epoch in (1, 2):
+            job.show((tmp_path / f"{epoch}.png",), f"epoch {epoch}")
+        return Outcome("done")
+
+    runner.start("plotting", work)
+    seen = runner.wait(20)
+    assert 200 < len(seen.curve) <= 600
+    assert seen.curve == tuple(sorted(seen.curve))
+    assert [label for label, _ in seen.strip] == ["epoch 1", "epoch 2"]
+    assert seen.samples == (tmp_path / "2.png",)

@@ -10,6 +10,8 @@ import pytest
 from lib_lora_cook.ui import show
 from lib_lora_cook.ui.runner import Outcome, Snapshot
 
+from .hostile import is_plain
+
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '" onmouseover="alert(1)',
     "'><svg/onload=alert(1)>", "</textarea><b>", "&lt;b&gt;", "{{7*7}}", "${alert(1)}",
@@ -78,3 +80,23 @@ def test_every_state_has_its_headline(state: str) -> None:
 def test_no_problem_shows_nothing() -> None:
     assert show.problems([]) == ""
     assert show.note("") == ""
+
+
+def test_a_curve_is_a_drawing_with_its_figures_in_words() -> None:
+    assert show.curve([(1, 0.5)]) == ""
+    told = show.curve([(step, 1 / step) for step in range(1, 50)])
+    assert told.count("<polyline") == 2
+    assert "nan" not in told
+    assert "over 49 steps, from 1.000" in told
+    assert show.curve([(1, 0.0), (2, 0.0)]).count("<polyline") == 2
+
+
+def test_a_smoothed_curve_begins_at_its_first_point_and_lags_behind() -> None:
+    found = show.smoothed([1.0, 0.0, 0.0])
+    assert found[0] == 1.0
+    assert found[0] > found[1] > found[2] > 0.0
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_cell_of_a_table_becomes_markup(text: str) -> None:
+    assert is_plain(show.table([text], [[text]]) + show.lead(text) + show.note(text), text)

@@ -1,0 +1,210 @@
+"""The page in a real browser: the newcomer's way by the proposed buttons, and what may happen.
+
+LORA_COOK_CHROMIUM names the browser where it is not `chromium`; LORA_COOK_PAGE_PYTHON a Python
+with another gradio for the page without a model.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = os.environ.get("LORA_COOK_CHROMIUM") or shutil.which("chromium") or ""
+PYTHON = os.environ.get("LORA_COOK_PAGE_PYTHON") or sys.executable
+ROOT = Path(__file__).parents[2]
+PATIENCE = 90.0
+LONG = 600.0
+"""Seconds that anything may take here, and that a run or a sheet may."""
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no chromium: set LORA_COOK_CHROMIUM"),
+]
+
+
+@contextmanager
+def served(command: list[str], home: Path) -> Iterator[str]:
+    """The address of a page that answers, for as long as the block lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [it.format(port=port, home=home) for it in command]
+    environment = {**os.environ, "LORA_COOK_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    with open(home / "server.log", "w") as log, subprocess.Popen(
+        line, cwd=ROOT, env=environment, stdout=log, stderr=log
+    ) as server:  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{port}/"
+            end = time.monotonic() + PATIENCE
+            while not answers(address):
+                log_text = (home / "server.log").read_text(encoding="utf-8")
+                assert server.poll() is None and time.monotonic() < end, log_text
+                time.sleep(0.3)
+            yield address
+        finally:
+            server.terminate()
+
+
+def answers(address: str) -> bool:
+    """Whether a page is there."""
+    with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
+        return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """A person at the page; `foreign` are requests to other servers, `wrong` errors in the page."""
+
+    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.foreign: list[str] = []
+        self.wrong: list[str] = []
+        own = (address, "data:", "blob:")
+        self.page.on(
+            "request",
+            lambda it: None if it.url.startswith(own) else self.foreign.append(it.url),
+        )
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.goto(address)
+        self.seen("gather_propose")
+
+    def part(self, name: str) -> Any:
+        """One of our elements."""
+        return self.page.locator(f"#lora_cook_{name}")
+
+    def seen(self, name: str) -> None:
+        """Wait until it can be seen."""
+        self.part(name).wait_for(state="visible", timeout=PATIENCE * 1000)
+
+    def until(self, name: str, text: str, seconds: float = PATIENCE) -> None:
+        """Wait until it says this."""
+        playwright.expect(self.part(name)).to_contain_text(text, timeout=seconds * 1000)
+
+    def press(self, name: str, label: str) -> None:
+        """Press a button once it says this and can be pressed."""
+        self.until(name, label)
+        playwright.expect(self.part(name)).to_be_enabled(timeout=PATIENCE * 1000)
+        self.part(name).click()
+
+
+def go_to_cook(visitor: Visitor, draw: str) -> None:
+    """From an empty folder to Cook by the proposed buttons."""
+    visitor.press("gather_propose", draw)
+    visitor.press("gather_propose", "Go on to Clean")
+    visitor.press("clean_propose", "Look ")
+    visitor.press("clean_propose", "Mend what is ticked")
+    visitor.press("clean_propose", "Go on to Tag")
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[str]:
+    script = str(Path(__file__).with_name("serve_page.py"))
+    with served([PYTHON, script, "{port}", "{home}"], tmp_path) as address:
+        yield address
+
+
+def test_a_run_survives_a_reload_and_is_seen_in_a_second_window(browser: Any, fake: str) -> None:
+    visitor = Visitor(browser, fake)
+    go_to_cook(visitor, "Draw the toy world")
+    visitor.press("tag_propose", "Prune 1 tag and put kafka first")
+    visitor.press("tag_propose", "Go on to Cook")
+    visitor.press("start", "Start cooking")
+    visitor.until("now", "Cooking kafka")
+    visitor.page.reload()
+    visitor.seen("gather_propose")
+    visitor.until("now", "left")
+    other = Visitor(browser, fake, width=400)
+    other.until("now", "Cooking kafka")
+    other.press("pause", "Pause")
+    visitor.until("now", "paused")
+    visitor.press("pause", "Go on")
+    visitor.press("stop", "Stop")
+    for window in (visitor, other):
+        window.until("now", "stopped")
+        assert window.foreign == []
+        assert window.wrong == []
+    wide = other.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 400
+
+
+def test_a_refused_input_is_told_in_one_sentence_and_nothing_starts(
+    browser: Any, fake: str
+) -> None:
+    visitor = Visitor(browser, fake)
+    visitor.page.get_by_role("tab", name="Cook").click()
+    visitor.seen("start")
+    visitor.part("network_dim").locator("input, textarea").fill("<b>much</b>")
+    visitor.press("start", "Start cooking")
+    visitor.until("problems", "network_dim is '<b>much</b>'")
+    assert visitor.part("problems").locator("b").count() == 0
+    visitor.until("now", "Nothing is cooking")
+    assert visitor.wrong == []
+
+
+def test_the_gallery_is_worked_by_keys_and_takes_no_name_for_markup(
+    browser: Any, fake: str, tmp_path: Path
+) -> None:
+    visitor = Visitor(browser, fake)
+    visitor.press("gather_propose", "Draw the toy world")
+    visitor.press("gather_propose", "Go on to Clean")
+    visitor.part("pictures").locator("button, .label-wrap").first.click()
+    visitor.press("show_pictures", "Show the pictures")
+    cell = visitor.part("gallery_view").locator("figure")
+    cell.first.click()
+    visitor.page.keyboard.press("ArrowRight")
+    visitor.page.keyboard.press("5")
+    visitor.until("gallery_view", "★★★★★")
+    visitor.page.keyboard.press("d")
+    visitor.until("gallery_told", "in the trash")
+    assert len(list((tmp_path / "set").glob("*.png"))) == 31
+    visitor.page.keyboard.press("u")
+    visitor.until("gallery_told", "taken back")
+    assert len(list((tmp_path / "set").glob("*.png"))) == 32
+    visitor.page.keyboard.press("z")
+    visitor.page.locator(".lora_cook_zoom").wait_for(state="visible")
+    visitor.page.keyboard.press("Escape")
+    visitor.page.locator(".lora_cook_zoom").wait_for(state="detached")
+    assert visitor.part("page").locator("[onclick], [onerror]").count() == 0
+    assert visitor.wrong == []
+    assert visitor.foreign == []
+
+
+def test_a_newcomer_comes_from_a_dirty_folder_to_a_picked_epoch(
+    browser: Any, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "lib_lora_cook", "ui", "--port", "{port}", "--home", "{home}"]
+    with served(command, tmp_path) as address:
+        visitor = Visitor(browser, address)
+        go_to_cook(visitor, "Draw the toy world")
+        visitor.press("tag_propose", "Tag ")
+        visitor.press("tag_propose", "and put mizuhoshi first")
+        visitor.press("tag_propose", "Go on to Cook")
+        visitor.press("start", "Start cooking")
+        visitor.until("now", "LoRA files after", LONG)
+        visitor.page.get_by_role("tab", name="Taste").click()
+        visitor.press("draw", "Draw the sheet")
+        visitor.until("pick", "The pick: mizuhoshi", LONG)
+        assert visitor.foreign == []
+        assert visitor.wrong == []
+    assert list((tmp_path / "loras").glob("mizuhoshi*.safetensors"))
