@@ -22,6 +22,8 @@ class CookTab:
     fields: dict[str, Any]
     start: Any
     problems: Any
+    planned: list[Any]
+    """What the sentence about the folder is made of, then what it goes to."""
 
 
 def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandlers) -> CookTab:
@@ -30,7 +32,7 @@ def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandler
     recipe = build_recipe(recipes)
     with gr.Column(elem_classes=["lora_cook_group", "lora_cook_main"]):
         fields |= {it.name: field(it) for it in widgets if it.main}
-    _build_plan(fields, handlers)
+    planned = _build_plan(fields, handlers)
     with gr.Row(elem_classes=["lora_cook_actions"]):
         start = make(gr.Button, value=texts.START, variant="primary", elem_id="lora_cook_start")
     gr.HTML(show.note(texts.START_HELP))
@@ -46,10 +48,10 @@ def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandler
                 gr.HTML(f"<h3>{show.plain(texts.GROUPS[group])}</h3>")
                 fields |= {it.name: field(it) for it in members}
     build_folds(fields, recipe, problems, recipes)
-    return CookTab({it.name: fields[it.name] for it in widgets}, start, problems)
+    return CookTab({it.name: fields[it.name] for it in widgets}, start, problems, planned)
 
 
-def _build_plan(fields: dict[str, Any], handlers: Handlers) -> None:
+def _build_plan(fields: dict[str, Any], handlers: Handlers) -> list[Any]:
     """The sentence about the folder, and the button that takes its numbers over."""
     with gr.Row(elem_classes=["lora_cook_actions"]):
         sentence = gr.HTML(show.note(texts.PLAN_EMPTY), elem_id="lora_cook_plan")
@@ -63,3 +65,4 @@ def _build_plan(fields: dict[str, Any], handlers: Handlers) -> None:
         listen(event, handlers.on_folder, asked, [sentence, use, numbers])
     filled = [fields["num_repeats"], fields["max_train_epochs"]]
     listen(use.click, handlers.on_use_plan, [numbers], filled)
+    return [*asked, sentence, use, numbers]

@@ -17,6 +17,8 @@ from .tag_tab import TagHandlers
 from .tagging import Wish, wish_of
 
 KEEP: dict[str, Any] = gr.update()
+BATCH = 2
+"""Pictures a step, for repeats and epochs; the guide's proposal hardly depends on it."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,23 @@ class StepHandlers:
         return tagging.taggers_of(self.bench.host)
 
     def on_dataset(self, dataset: str, *form: Any) -> Updates:
-        """Another dataset: its own trigger, and what `on_refresh` gives."""
-        self.bench.remember("page", {"dataset": (dataset or "").strip()})
-        return self.on_refresh(dataset, *form[:4], "")
+        """Another dataset: image_dir, and what `on_refresh` gives with its own trigger."""
+        name = (dataset or "").strip()
+        self.bench.remember("page", {"dataset": name})
+        return [name, *self.on_refresh(name, *form[:4], "")]
 
     def on_refresh(self, dataset: str, *form: Any) -> Updates:
-        """Gather's 2, Clean's 4, Tag's 3, then trigger, image_dir, class_tokens, output_name."""
+        """Gather's 2, Clean's 4, Tag's 3, then the trigger."""
         dataset = (dataset or "").strip()
         there = counted(dataset)
         wish = wish_of(form)
         if not wish.trigger:
             wish = replace(wish, trigger=tagging.trigger_for(dataset, there, self.bench))
-        name = "".join(it for it in wish.trigger or Path(dataset).name if it not in '/\\:*?"<>|')
-        cook: Updates = [dataset, wish.trigger, name or KEEP] if there.images else [KEEP] * 3
         return [
             *self.gather.shown(there),
             *self.clean.shown(dataset, there),
             *self.tag.shown(dataset, there, wish),
-            wish.trigger or KEEP, *cook,
+            wish.trigger or KEEP,
         ]  # fmt: skip
 
     def on_propose_gather(self, dataset: str) -> Updates:
@@ -70,13 +71,15 @@ class StepHandlers:
         return [told, go_to(step)]
 
     def on_propose_tag(self, dataset: str, ticked: list[str], *form: Any) -> Updates:
-        """The proposed button of Tag: problems, the step to go to."""
-        there = counted(dataset)
-        told, step = self.tag.on_propose((dataset or "").strip(), there, wish_of(form), ticked)
-        return [told, go_to(step)]
+        """The proposed button of Tag: problems, the step, then what `cook_values` gives."""
+        name, wish = (dataset or "").strip(), wish_of(form)
+        told, step = self.tag.on_propose(name, counted(name), wish, ticked)
+        return [told, go_to(step), *(cook_values(name, wish.trigger) if step else [KEEP] * 5)]
 
-    def on_plan(self, dataset: str, batch: str) -> Updates:
-        """num_repeats and max_train_epochs for the dataset as it is now."""
-        size = int(batch) if str(batch or "").strip().isdigit() else 1
-        found = work.propose_for(dataset or "", max(1, size))
-        return [str(found.num_repeats), str(found.epochs)] if found.num_repeats else [KEEP, KEEP]
+
+def cook_values(dataset: str, trigger: str) -> Updates:
+    """image_dir, class_tokens, output_name, num_repeats and max_train_epochs for a dataset."""
+    plain = "".join(it for it in trigger or Path(dataset).name if it not in '/\\:*?"<>|')
+    found = work.propose_for(dataset, BATCH)
+    numbers = [str(found.num_repeats), str(found.epochs)] if found.num_repeats else [KEEP, KEEP]
+    return [dataset, trigger, plain or KEEP, *numbers]

@@ -147,16 +147,20 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
         page.gather.found, page.gather.propose,
         clean.head.found, clean.head.propose, clean.ticks, clean.past,
         tag.head.found, tag.head.propose, tag.ticks,
-        form[4], fields["image_dir"], fields["class_tokens"], fields["output_name"],
+        form[4],
     ]  # fmt: skip
     listen(tab.load, steps.on_load, [], [page.dataset, *shown])
-    listen(page.dataset.change, steps.on_dataset, [page.dataset, *form], shown)
+    folder = fields["image_dir"]
+    listen(page.dataset.change, steps.on_dataset, [page.dataset, *form], [folder, *shown])
     listen(again.click, steps.on_refresh, [page.dataset, *form], shown)
     found = [page.taste.run, page.taste.files, page.taste.fields["prompts"], page.taste.note]
     listen(again.click, handlers.on_runs, [page.taste.fields["prompts"]], found)
     listen(again.click, handlers.on_tags, [page.taste.tags], [page.taste.tags])
-    numbers = [fields["num_repeats"], fields["max_train_epochs"]]
-    listen(again.click, steps.on_plan, [page.dataset, fields["train_batch_size"]], numbers)
+    filled = [
+        fields[it] for it in
+        ("image_dir", "class_tokens", "output_name", "num_repeats", "max_train_epochs")
+    ]  # fmt: skip
+    listen(again.click, handlers.on_folder, page.cook.planned[:2], page.cook.planned[2:])
     wire_gallery(clean.gallery, GalleryHandlers(steps.bench), page.dataset, fields["resolution"])
     for event in (form[3].change, form[4].blur):
         listen(event, steps.on_refresh, [page.dataset, *form], shown)
@@ -170,5 +174,5 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     )  # fmt: skip
     listen(
         tag.head.propose.click, steps.on_propose_tag, [page.dataset, tag.ticks, *form],
-        [tag.head.problems, page.tabs],
+        [tag.head.problems, page.tabs, *filled],
     )  # fmt: skip

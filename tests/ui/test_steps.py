@@ -83,8 +83,10 @@ def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
     assert steps.on_propose_tag(dataset, ["purple hair"], *FORM)[0] == ""
     assert labels(steps, dataset)["tag"]["value"] == "Go on to Cook"
     assert (tmp_path / "set" / "0.txt").read_text(encoding="utf-8") == "kafka, 1girl, tag 0"
-    assert steps.on_propose_tag(dataset, [], *FORM)[1]["selected"] == "cook"
-    assert steps.on_refresh(dataset, *FORM)[9:] == ["kafka", dataset, "kafka", "kafka"]
+    going = steps.on_propose_tag(dataset, [], *FORM)
+    assert going[1]["selected"] == "cook"
+    assert going[2:] == [dataset, "kafka", "kafka", "67", "10"]
+    assert steps.on_refresh(dataset, *FORM)[9:] == ["kafka"]
     assert bench.recall("sweep")["tags"] == "purple hair"
 
 
