@@ -28,6 +28,7 @@ from .commands import (
     sweep,
     tag,
     train,
+    trash,
     ui,
     undo,
 )  # fmt: skip
@@ -46,6 +47,7 @@ VERBS = (
     gather,
     doctor,
     pictures,
+    trash,
     tag,
     captions,
     undo,

@@ -45,7 +45,7 @@ LAYERS = {
     "formats": Layer("config config_file", "toml"),
     "gather": Layer("config dataset", "PIL"),
     "captioning": Layer("dataset", "onnxruntime numpy PIL huggingface_hub"),
-    "dataset": Layer("config", "PIL numpy cv2"),
+    "dataset": Layer("config", "PIL numpy cv2 pillow_avif pillow_jxl"),
     "models": Layer("config", "torch safetensors lycoris"),
     "models.diffusers": Layer("config", "torch safetensors diffusers transformers"),
     "networks": Layer("config", "torch safetensors lycoris"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..dataset.images import Failure, scan_subset
+from ..dataset.images import Failure, ImageFile, scan_subset
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs
+from .captions import tags_of, tokenizer_of
 from .changing import (
     add_changing,
     add_folder,
@@ -19,6 +21,10 @@ from .changing import (
     recover,
     tell_changes,
 )
+from .tag import find
+
+if TYPE_CHECKING:
+    from ..dataset.look import Asked
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -96,6 +102,23 @@ def add_doctor(verbs: Verbs) -> None:
     parser.add_argument(
         "--below", type=int, default=768, metavar="N", help="the least side in pixels (768)"
     )
+    parser.add_argument("--trigger", default="", metavar="WORD", help="if it is not evident")
+    parser.add_argument(
+        "--tagger",
+        action="append",
+        default=[],
+        metavar="NAME|FOLDER",
+        help="look at the pictures too: wrong captions, several people; writes missing captions",
+    )
+    parser.add_argument(
+        "--max-tokens", type=int, default=225, metavar="N", help="that training reads (225)"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="a diffusers folder, whose tokenizer counts; without it tokens are estimated",
+    )
     parser.set_defaults(tell=tell_findings)
 
 
@@ -104,14 +127,41 @@ def doctor(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     from ..dataset.look import look_at
     from ..dataset.report import check_fixes, findings, plan_fixes
 
-    check_fixes(options.fix)
+    check_fixes(options.fix, bool(options.tagger))
     if options.fix:
         recover(options.folder, job)
-    look = look_at(options.folder, options.below, job)
+    failed: list[Failure] = []
+    look = look_at(options.folder, options.below, job, asked_of(options, job, failed))
     result = {"findings": [finding.as_json() for finding in findings(look)]}
     if not options.fix:
         return result
-    return {**result, **make(options.folder, plan_fixes(look, options.fix), [], options, job)}
+    return {**result, **make(options.folder, plan_fixes(look, options.fix), failed, options, job)}
+
+
+def asked_of(options: argparse.Namespace, job: ConsoleJob, failed: list[Failure]) -> Asked:
+    """What the options tell the doctor."""
+    from ..dataset.look import Asked
+
+    if options.max_tokens < 1:
+        raise UserError("A caption needs room for a token", f"--max-tokens {options.max_tokens}")
+    asked = Asked(options.trigger, options.max_tokens)
+    if options.checkpoint:
+        asked = replace(asked, tokenize=tokenizer_of(options.checkpoint))
+    if not options.tagger:
+        return asked
+    from ..captioning.base import chosen
+    from ..captioning.find import default_choice
+    from ..captioning.tagging import tag_pictures
+
+    tagger = find(options.tagger, job)
+    choice = default_choice(tagger)
+
+    def see(images: list[ImageFile]) -> dict[Path, list[str]]:
+        seen = tag_pictures(images, tagger, failed, job)
+        return {image.path: chosen(tags, choice) for image, tags in seen}
+
+    known = tuple(tags_of(options.tagger[0], job))
+    return replace(asked, see=see, known=known)
 
 
 def tell_findings(result: dict[str, Any]) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..dataset import changes as plans
 from ..dataset.changes import Change
-from ..dataset.edits import Upscale
+from ..dataset.edits import Flood, Upscale, checked_colour
 from ..dataset.images import OWN_FOLDER, Failure, ImageFile, read_image_file, scan_subset
 from ..errors import UserError
 from ..jobs import ConsoleJob
-from .base import Verbs, make_host
+from .base import Verbs, make_host, numbers
 from .changing import (
     add_changing,
     add_folder,
@@ -29,7 +29,6 @@ def add_verbs(verbs: Verbs) -> None:
     add_flatten(verbs)
     add_sizes(verbs)
     add_crop(verbs)
-    add_trash(verbs)
 
 
 def names_in(*folders: Path) -> list[Path]:
@@ -131,14 +130,15 @@ def upscaler(options: argparse.Namespace, job: ConsoleJob) -> Callable[[Any, flo
         )
     if not options.folder.is_dir():
         raise UserError("There is no such folder", options.folder, "Check the name.")
-    host = make_host(job)
+    host, one_at_a_time = make_host(job), Lock()
     if name not in host.upscalers():
         known = ", ".join(host.upscalers())
         raise UserError("There is no such upscaler", name, f"Choose one of: {known}.")
 
     def upscale(image: Any, times: float) -> Any:
         try:
-            return host.upscale(image, name, times)
+            with one_at_a_time:
+                return host.upscale(image, name, times)
         except UserError:
             raise
         except Exception as error:  # torch and spandrel raise nearly anything
@@ -150,58 +150,65 @@ def upscaler(options: argparse.Namespace, job: ConsoleJob) -> Callable[[Any, flo
 def add_crop(verbs: Verbs) -> None:
     """`crop`."""
     parser = add_changing(
-        verbs, "crop", crop, "One picture, cut; its caption goes with it.",
-        "lora-cook crop datasets/kafka/sheet.png --box 0,0,512,768 --copy",
+        verbs, "crop", crop, "One picture cut, or into several; its caption goes with each.",
+        "lora-cook crop datasets/kafka/sheet.png --box 0,0,512,768 --box 512,0,1024,768 --copy",
     )  # fmt: skip
     parser.add_argument("file", type=Path, metavar="FILE", help="the picture")
-    parser.add_argument("--box", required=True, metavar="L,T,R,B", help="in pixels")
-    parser.add_argument("--copy", action="store_true", help="make a second picture of it")
+    parser.add_argument(
+        "--box", action="append", default=[], metavar="L,T,R,B", help="in pixels; may come again"
+    )
+    parser.add_argument(
+        "--copy", action="store_true",
+        help="keep the picture too; without it the last box takes its place",
+    )  # fmt: skip
+    parser.add_argument(
+        "--flood",
+        action="append",
+        default=[],
+        metavar="X,Y[,TOLERANCE]",
+        help="fill the region of like colour round a point of the whole picture; may come again",
+    )
+    parser.add_argument("--fill", default="", metavar="COLOUR", help="with it; the background's")
 
 
 def crop(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Cut one picture."""
-    try:
-        left, top, right, bottom = map(int, options.box.split(","))
-    except ValueError:
-        raise UserError(
-            "A box is four whole numbers", f"--box {options.box}", "Write left,top,right,bottom."
-        ) from None
+    boxes = [_box(text) for text in options.box]
+    floods = tuple(_flood(text, checked_colour(options.fill)) for text in options.flood)
+    if not boxes and not floods:
+        raise UserError("Nothing is asked for", options.file, "Give --box or --flood.")
     folder = dataset_of(options.file)
     recover(folder, job)
     image = read_image_file(options.file)
+    for flood in floods:
+        if not (flood.point[0] < image.width and flood.point[1] < image.height):
+            raise UserError(
+                f"The point {flood.point[0]},{flood.point[1]} is not inside "
+                f"{image.width}x{image.height}", options.file, "Give x,y in pixels.",
+            )  # fmt: skip
+    boxes = boxes or [(0, 0, image.width, image.height)]
     taken = names_in(options.file.parent)
-    changes = plans.plan_crop(image, (left, top, right, bottom), options.copy, taken)
-    return make(folder, changes, [], options, job)
+    return make(
+        folder, plans.plan_crops(image, boxes, options.copy, taken, floods), [], options, job
+    )
 
 
-def add_trash(verbs: Verbs) -> None:
-    """`trash`."""
-    parser = add_changing(
-        verbs, "trash", trash, "Pictures out of the dataset, their captions with them.",
-        "lora-cook trash datasets/kafka/blurred.png",
-    )  # fmt: skip
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the pictures")
+def _box(text: str) -> plans.Box:
+    found = numbers(text, "--box", int)
+    if len(found) != 4:
+        raise UserError(
+            "A box is four whole numbers", f"--box {text}", "Write left,top,right,bottom."
+        )
+    return (found[0], found[1], found[2], found[3])
 
 
-def trash(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
-    """Throw pictures away, one operation a dataset."""
-    files = {os.path.abspath(file): file for file in options.files}
-    folders: dict[Path, list[Path]] = {}
-    for file in files.values():
-        folders.setdefault(dataset_of(file), []).append(file)
-    for folder in folders:
-        recover(folder, job)
-    for file in files.values():
-        if not os.path.lexists(file) or (file.is_dir() and not file.is_symlink()):
-            raise UserError("There is no such file", file, "Check the name; nothing was changed.")
-    results = [
-        make(folder, plans.plan_trash(inside), [], options, job)
-        for folder, inside in folders.items()
-    ]
-    joined = {
-        key: [it for result in results for it in result[key]] for key in ("changes", "failed")
-    }
-    return {**results[0], **joined}
+def _flood(text: str, colour: str) -> Flood:
+    found = [*numbers(text, "--flood", int), 16]
+    if len(found) not in (3, 4) or min(found) < 0 or found[2] > 255:
+        raise UserError(
+            "A flood is a point and a tolerance of 0 to 255", f"--flood {text}", "Write x,y,16."
+        )
+    return Flood((found[0], found[1]), found[2], colour)
 
 
 def dataset_of(file: Path) -> Path:

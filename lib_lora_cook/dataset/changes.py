@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-
-from PIL import ImageColor
 
 from ..errors import UserError
 from . import caption_edits, tags
 from .caption_edits import CaptionEdit
 from .captions import caption_path, join_tags, split_tags
-from .edits import Crop, Edit, Flatten, Upscale, format_of, writable
+from .edits import Crop, Edit, Flatten, Upscale, checked_colour, format_of, writable
 from .images import ImageFile, Stamp
 
 Kind = Literal["caption", "move", "picture", "trash", "add"]
+Box = tuple[int, int, int, int]
 When = Literal["empty", "overwrite", "append", "prepend"]
 
 
@@ -77,11 +76,7 @@ def plan_flatten(
     """Pictures whose file carries transparency become PNG without it; UserError for no colour."""
     images = list(images)
     names = _Names(images, taken)
-    try:
-        ImageColor.getrgb(background)
-    except ValueError as error:
-        raise UserError("No such colour", background, "Give a name or #rrggbb.") from error
-    edits = (Flatten(background),)
+    edits = (Flatten(checked_colour(background)),)
     why = f"transparency onto {background}"
     return [_rewritten(image, ".png", edits, why, names) for image in images if image.has_alpha]
 
@@ -90,18 +85,26 @@ def plan_small(
     images: Iterable[ImageFile], below: int, folder: str = "small", taken: Iterable[Path] = ()
 ) -> list[Change]:
     """Pictures with a side under `below` pixels are set aside into a folder of the dataset."""
-    names = _Names((), taken)
-    return [
-        Change(
-            "move",
-            image.path,
-            f"{image.width}x{image.height} is under {below}",
-            to=names.free(image.path.parent / folder / image.path.name),
-            before=image.stamp,
-        )
+    small = [
+        (image, f"{image.width}x{image.height} is under {below}")
         for image in images
         if min(image.width, image.height) < below
     ]
+    return plan_aside(small, folder, taken)
+
+
+def plan_aside(
+    images: Iterable[tuple[ImageFile, str]], folder: str, taken: Iterable[Path] = ()
+) -> list[Change]:
+    """Pictures, each with the reason, are set aside into a folder beside them."""
+    names = _Names((), taken)
+    return [
+        Change(
+            "move", image.path, why, before=image.stamp,
+            to=names.free(image.path.parent / folder / image.path.name),
+        )
+        for image, why in images
+    ]  # fmt: skip
 
 
 def plan_upscale(
@@ -121,24 +124,45 @@ def plan_upscale(
 
 
 def plan_crop(
-    image: ImageFile, box: tuple[int, int, int, int], copy: bool = False, taken: Iterable[Path] = ()
+    image: ImageFile, box: Box, copy: bool = False, taken: Iterable[Path] = ()
 ) -> list[Change]:
     """The box left, top, right, bottom of one picture, in its place or as a further picture."""
+    return plan_crops(image, [box], copy, taken)
+
+
+def plan_crops(
+    image: ImageFile, boxes: Sequence[Box], copy: bool = False, taken: Iterable[Path] = (),
+    first: tuple[Edit, ...] = (),
+) -> list[Change]:  # fmt: skip
+    """Several boxes of one picture, a further picture each; the last in its place unless `copy`.
+
+    first: edits of the whole picture before it is cut. UserError for a box that does not fit.
+    """
+    names = _Names([image], taken)
+    whole = (0, 0, image.width, image.height)
+    for box in boxes:
+        _check_box(image, box)
+    made = []
+    for place, box in enumerate(boxes):
+        if box == whole and not first and not copy:
+            continue
+        further = copy or place < len(boxes) - 1
+        why = f"{box[2] - box[0]}x{box[3] - box[1]} of {image.width}x{image.height}"
+        cut = () if box == whole else (Crop(box),)
+        change = _rewritten(image, _kept_extension(image), (*first, *cut), why, names)
+        if further and change.to == image.path:
+            change = replace(change, to=names.free(image.path))
+        made.append(replace(change, copy=further))
+    return made
+
+
+def _check_box(image: ImageFile, box: Box) -> None:
     left, top, right, bottom = box
-    whole = f"{image.width}x{image.height}"
     if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
         raise UserError(
-            f"The box {left},{top},{right},{bottom} does not fit into {whole}", image.path,
-            "Give left,top,right,bottom in pixels inside the picture.",
+            f"The box {left},{top},{right},{bottom} does not fit into {image.width}x{image.height}",
+            image.path, "Give left,top,right,bottom in pixels inside the picture.",
         )  # fmt: skip
-    if not copy and box == (0, 0, image.width, image.height):
-        return []
-    names = _Names([image], taken)
-    why = f"{right - left}x{bottom - top} of {whole}"
-    change = _rewritten(image, _kept_extension(image), (Crop(box),), why, names)
-    if copy and change.to == image.path:
-        return [replace(change, to=names.free(image.path), copy=True)]
-    return [replace(change, copy=copy)]
 
 
 def plan_trash(paths: Iterable[Path], why: str = "asked for") -> list[Change]:

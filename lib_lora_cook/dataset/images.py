@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +24,9 @@ MASK_ENDINGS = ("-masklabel", "-condlabel")
 """Of the files that OneTrainer keeps beside a picture; they go with it, and are none themselves."""
 OWN_FOLDER = ".lora_cook"  # journal and trash of a dataset, inside the dataset
 MAX_PIXELS = 2 * 89_478_485  # where Pillow sees a decompression bomb; hosts turn its guard off
+for _reader in ("pillow_avif", "pillow_jxl"):  # what Pillow itself does not read
+    with suppress(ImportError):
+        import_module(_reader)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 Failure = tuple[Path, str]
@@ -181,7 +187,11 @@ def open_reduced(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
 def _opened(path: Path) -> Image.Image:
     """The picture with its header read; the caller closes it."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise UserError("This is no file", path, "Remove it.")
         image = Image.open(path)
+    except UserError:
+        raise
     except Exception as error:  # as above
         raise UserError(_reason(error), path, "Replace or remove this file.") from error
     if image.width * image.height > MAX_PIXELS:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +23,7 @@ from .changes import Change
 from .images import OWN_FOLDER, Failure
 from .journal_log import Record, append_lines, do_line, read_records
 from .lock import locked
+from .rendering import rendered_ahead
 from .staging import Staged, Stager
 from .steps import STAGED, Place, Step, each, sync_folder
 
@@ -60,7 +61,7 @@ def apply_changes(
     todo = list(changes)
     if not todo:
         return Applied("")
-    with _opened(Path(folder)) as journal:
+    with opened(Path(folder)) as journal:
         journal.recover()
         return journal.apply(todo, job, what or todo[0].kind, into)
 
@@ -75,21 +76,32 @@ def undo(folder: Path, to: str | None = None, job: Job = null_job) -> list[str]:
         if to in (None, "0"):
             return []
         raise UserError("This dataset has no journal", folder)
-    with _opened(Path(folder)) as journal:
+    with opened(Path(folder)) as journal:
         lines = journal.recover()
         if journal.finished_undo and to is None:
             return lines  # that undo is the one asked for again
-        for record in journal.to_undo(to):
+        records = journal.to_undo(to)
+        _check_kept(records)
+        for record in records:
             job.check()
             lines += journal.undo(record, job)
         return lines
+
+
+def _check_kept(records: list[Record]) -> None:
+    """UserError for operations whose originals a person has deleted."""
+    gone = [f"{record.number} {record.what}" for record in records if record.emptied]
+    if gone:
+        raise UserError(
+            "The trash of this has been emptied, so it cannot be taken back", ", ".join(gone)
+        )
 
 
 def recover(folder: Path) -> list[str]:
     """Put right what a killed program has left half done; a line for each thing, mostly none."""
     if not _file(Path(folder)).exists():
         return []
-    with _opened(Path(folder)) as journal:
+    with opened(Path(folder)) as journal:
         return journal.recover()
 
 
@@ -107,7 +119,8 @@ def _file(folder: Path) -> Path:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[_Journal]:
+def opened(folder: Path) -> Iterator[_Journal]:
+    """The journal of a dataset, locked; UserError where that cannot be."""
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise UserError("There is no such folder", folder)
@@ -156,12 +169,13 @@ class _Journal:
         result = Applied(str(number))
         stager = Stager(self._place(number))
         try:
-            for done, change in enumerate(changes):
-                job.check()
-                if stager.full or stager.touches(change):
-                    self._make(stager, result)
-                stager.add(change, result.failed)
-                job.report(done + 1, len(changes), change.path.name)
+            with closing(rendered_ahead(changes)) as each_change:
+                for done, (change, ahead) in enumerate(each_change):
+                    job.check()
+                    if stager.full or stager.touches(change):
+                        self._make(stager, result)
+                    stager.add(change, result.failed, ahead)
+                    job.report(done + 1, len(changes), change.path.name)
         finally:
             self._make(stager, result)
             _clean(self._place(number))
@@ -226,6 +240,10 @@ class _Journal:
                 "No such operation in this dataset", to, f"Known: 0, {', '.join(known)}."
             )
         return [record for record in reversed(live) if record.number > int(to)]
+
+    def tell_emptied(self, numbers: list[int]) -> None:
+        """What these operations kept is about to be deleted for good."""
+        self._tell(*({"entry": number, "emptied": True} for number in numbers))
 
     def undo(self, record: Record, job: Job) -> list[str]:
         """Take back one operation; safe to begin again wherever it was cut short."""

@@ -5,6 +5,7 @@
 {"entry": 3, "did": [0, 1]}     of the changes told above, these are made; the rest never were
 {"entry": 3, "end": true}       the operation is over
 {"entry": 3, "undo": true} ... {"entry": 3, "undone": true}
+{"entry": 3, "emptied": true}   its originals are deleted for good
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Record:
     ended: bool = False
     undoing: bool = False
     undone: bool = False
+    emptied: bool = False
 
     def add(self, line: dict[str, Any]) -> None:
         """Take in one more line."""
@@ -45,6 +47,7 @@ class Record:
         self.ended |= "end" in line
         self.undoing |= "undo" in line
         self.undone |= "undone" in line
+        self.emptied |= "emptied" in line
 
 
 def _step(values: dict[str, Any]) -> Step:

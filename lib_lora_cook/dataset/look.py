@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..jobs import Job, null_job
+from .caption_edits import Tokenize
 from .changes import Change
 from .duplicates import Group, find_duplicates
-from .images import Failure, ImageFile, scan_subset
+from .images import OWN_FOLDER, Failure, ImageFile, is_picture_name, repeats_of_folder, scan_subset
+from .pruned import read_pruned
+from .quality import Quality, measure_qualities
 
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+ASIDE = ("small", "blurred", "compressed")
+"""Folders that pictures are set aside into."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a person tells the doctor beside the folder.
+
+    trigger "": the one that is evident. known: a tagger's list of tags. tokenize: counts tokens,
+    without it they are estimated. see: a tagger's tags of these pictures, as captions spell them.
+    """
+
+    trigger: str = ""
+    max_tokens: int = 225
+    known: tuple[str, ...] = ()
+    tokenize: Tokenize | None = None
+    see: Callable[[list[ImageFile]], Mapping[Path, list[str]]] | None = None
+
+
+@dataclass(frozen=True)
 class Look:
     """A dataset as the checks see it; `below` is the least side of a picture in pixels."""
 
@@ -47,6 +67,11 @@ class Look:
     misread: frozenset[Path] = frozenset()
     names: tuple[str, ...] = ()
     below: int = 768
+    asked: Asked = Asked()
+    pruned: Mapping[str, int] = field(default_factory=dict)
+    qualities: Mapping[Path, Quality] = field(default_factory=dict)
+    seen: Mapping[Path, list[str]] = field(default_factory=dict)
+    """What a tagger sees in each picture."""
 
     @property
     def captioned(self) -> list[ImageFile]:
@@ -55,7 +80,7 @@ class Look:
 
     @property
     def taken(self) -> list[Path]:
-        """Every file in the folder, and in the one for small pictures."""
+        """Every file in the folder, and in those that are set aside."""
         return [self.folder / name for name in self.names]
 
     def with_captions(self, made: Iterable[Change]) -> Look:
@@ -70,19 +95,59 @@ class Look:
         return replace(self, images=tuple(images))
 
 
-def look_at(folder: Path, below: int = 768, job: Job = null_job) -> Look:
-    """Read the whole folder, every picture decoded; UserError if there is none."""
+def look_at(
+    folder: Path, below: int = 768, job: Job = null_job, asked: Asked | None = None
+) -> Look:
+    """Read the whole folder, every picture decoded; UserError if there is none.
+
+    A folder above kohya's `3_name` is looked at with all of those.
+    """
+    asked = asked or Asked()
     broken: list[Failure] = []
-    images = scan_subset(folder, broken)
+    subsets = _subsets(folder)
+    images = [image for subset in subsets for image in scan_subset(subset, broken)]
     groups = find_duplicates(images, job=job, failed=broken, folder=folder)
     bad = {path for path, _ in broken}
     images = [image for image in images if image.path not in bad]
-    names = sorted(os.listdir(folder))
-    if (folder / "small").is_dir():
-        names += [os.path.join("small", name) for name in sorted(os.listdir(folder / "small"))]
     paths = {image.caption_path for image in images if image.caption_path}
     misread = frozenset(path for path in paths if is_misread(path.read_bytes()))
-    return Look(folder, tuple(images), tuple(broken), tuple(groups), misread, tuple(names), below)
+    pictures = [image.path for image in images]
+    return Look(
+        folder, tuple(images), tuple(broken), tuple(groups), misread, _names(folder, subsets),
+        below, asked, read_pruned(folder), measure_qualities(pictures, job),
+        asked.see(images) if asked.see else {},
+    )  # fmt: skip
+
+
+def _subsets(folder: Path) -> list[Path]:
+    """The folder, and those for subsets in it; without the first if only those hold pictures."""
+    try:
+        inside = sorted(path for path in folder.iterdir() if repeats_of_folder(path.name))
+    except OSError:
+        return [folder]  # scan_subset says what is wrong
+    subsets = [path for path in inside if path.is_dir() and _has_pictures(path)]
+    return subsets if subsets and not _has_pictures(folder) else [folder, *subsets]
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        return any(is_picture_name(name) for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def _names(folder: Path, subsets: Iterable[Path]) -> tuple[str, ...]:
+    places = [""]
+    for subset in subsets:
+        inside = "" if subset == folder else subset.name
+        places += [inside] * bool(inside) + [os.path.join(inside, name) for name in ASIDE]
+    return tuple(
+        os.path.join(place, name)
+        for place in places
+        if (folder / place).is_dir()
+        for name in sorted(os.listdir(folder / place))
+        if name != OWN_FOLDER
+    )
 
 
 def is_misread(data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 from ..errors import UserError
 from .captions import encode_caption, read_caption
 from .changes import Change
-from .edits import encode_picture
-from .images import OWN_FOLDER, Failure, Stamp, is_picture_name, open_image, stamp_of
+from .images import OWN_FOLDER, Failure, Stamp, is_picture_name, stamp_of
+from .rendering import Ahead, rendered
 from .sidecars import Sidecars, is_cache
 from .steps import Place, Step, each, stage, sync_file
 
@@ -53,6 +54,8 @@ class Stager:
 
     def touches(self, change: Change) -> bool:
         """Whether a change concerns files that the present group changes already."""
+        if change.kind == "move" and self.group and os.path.isdir(change.path):
+            return True  # with all that is in it
         return not self._touched.isdisjoint(_stems(change))
 
     @property
@@ -77,14 +80,14 @@ class Stager:
         ]
         return [one for one in group if one.number not in bad]
 
-    def add(self, change: Change, failed: list[Failure]) -> None:
-        """Stage one change, or name it with the reason."""
+    def add(self, change: Change, failed: list[Failure], ahead: Ahead | None = None) -> None:
+        """Stage one change, or name it with the reason; `ahead`: its picture, made already."""
         try:
             name = self._name(change.path)
             staged = Staged(self._count, change, name, [])
             if change.kind != "caption":  # theirs is cheap, and done before they are made
                 staged.check()
-            staged.steps.extend(self._steps(change, name))
+            staged.steps.extend(self._steps(change, name, ahead))
             for step in staged.steps:
                 self._refuse_overwriting(step)
         except UserError as error:
@@ -96,7 +99,7 @@ class Stager:
             self._touched |= _stems(change)
             self.group.append(staged)
 
-    def _steps(self, change: Change, name: str) -> list[Step]:
+    def _steps(self, change: Change, name: str, ahead: Ahead | None) -> list[Step]:
         if change.kind == "caption":
             return self._put(name, encode_caption(change.after), over=True)
         if change.kind == "trash":
@@ -106,7 +109,7 @@ class Stager:
         to = self._name(change.to or change.path)
         if change.kind == "move":
             return [*self._folders(to), self._move(name, to), *self._followers(name, to, change)]
-        steps = self._folders(to) + self._put(to, _rendered(change, to), over=to == name)
+        steps = self._folders(to) + self._put(to, rendered(change, ahead), over=to == name)
         if to != name and not change.copy:
             steps.append(self._trash(name))
         return steps + self._followers(name, to, change)
@@ -140,10 +143,18 @@ class Stager:
         return steps
 
     def _follow(self, old: str, new: str, stays: bool) -> list[Step]:
+        if self._is_there(old, new):  # it came with another picture of the same stem
+            return [] if stays else [self._trash(old)]
         if not stays:
             return [self._move(old, new)]
         source = self.place.folder / old
         return [self._staged(new, source.read_bytes(), source)]
+
+    def _is_there(self, old: str, new: str) -> bool:
+        one, other = self.place.folder / old, self.place.folder / new
+        if not other.is_file() or os.path.samefile(one, other):
+            return False
+        return filecmp.cmp(one, other, shallow=False)
 
     def _beside(self, folder: Path) -> Sidecars:
         if folder not in self._sidecars:
@@ -214,13 +225,6 @@ class Stager:
 
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
-
-
-def _rendered(change: Change, to: str) -> bytes:
-    image = open_image(change.path)
-    for edit in change.edits:
-        image = edit(image)
-    return encode_picture(image, os.path.splitext(to)[1])
 
 
 def _stems(change: Change) -> set[str]:

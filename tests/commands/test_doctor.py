@@ -37,13 +37,20 @@ def test_the_doctor_looks_and_mends_in_one_operation(folder: Path, capsys: Captu
     write(folder / "lost.txt", "x")
     before = snapshot(folder)
     found = said(capsys, "doctor", folder, "--below", 4)["findings"]
-    names = ["orphaned_caption", "missing_caption", "double_tags", "transparency", "exact_copies"]
+    names = [
+        "ignored_caption",
+        "orphaned_caption",
+        "missing_caption",
+        "double_tags",
+        "transparency",
+        "exact_copies",
+    ]
     assert [finding["name"] for finding in found] == names
-    assert set(found[0]) == {"name", "files", "why", "fix"} and found[1]["fix"] == ""
-    assert found[0]["files"] == [str(folder / "lost.txt")]
+    assert set(found[0]) == {"name", "files", "why", "fix"} and found[2]["fix"] == ""
+    assert found[1]["files"] == [str(folder / "lost.txt")]
     assert snapshot(folder) == before
     fixes = [finding["name"] for finding in found if finding["fix"]]
-    assert len(said(capsys, "doctor", folder, "--below", 4, "--fix", *fixes)["changes"]) == 4
+    assert len(said(capsys, "doctor", folder, "--below", 4, "--fix", *fixes)["changes"]) == 5
     again = said(capsys, "doctor", folder, "--below", 4)["findings"]
     assert [finding["name"] for finding in again] == ["missing_caption"]
     assert len(said(capsys, "undo", folder)["undone"]) == 1

@@ -12,16 +12,22 @@ from pathlib import Path
 from lib_lora_cook.dataset import journal, staging
 from lib_lora_cook.dataset.changes import (
     Change,
+    plan_aside,
     plan_convert,
+    plan_crops,
     plan_flatten,
     plan_small,
     plan_trash,
     plan_trigger,
+    plan_upscale,
 )
+from lib_lora_cook.dataset.edits import Flood, Upscale
+from lib_lora_cook.dataset.gallery import Card, plan_stars
 from lib_lora_cook.dataset.images import scan_subset
 
 from .tree import dirty_folder, snapshot
 
+LARGER = Upscale(lambda image, times: image.resize((image.width * 2, image.height * 2)), 7, 2.0)
 PLANS = {
     "convert": plan_convert,
     "flatten": plan_flatten,
@@ -38,6 +44,12 @@ PLANS = {
         )
         for image in images
     ],
+    "upscale": lambda images: plan_upscale(images, LARGER, "it"),
+    "crops": lambda images: plan_crops(
+        images[1], [(0, 0, 2, 2), (1, 1, 3, 3)], first=(Flood((0, 0)),)
+    ),
+    "stars": lambda images: plan_stars([Card(image) for image in images], 3),
+    "aside": lambda images: plan_aside([(image, "soft") for image in images], "blurred"),
     "trash": lambda images: plan_trash([image.path for image in images]),
 }
 STEPS = ("replace", "rename", "link", "unlink", "rmdir", "mkdir", "fsync")

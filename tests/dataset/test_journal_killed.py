@@ -14,11 +14,12 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("moment", "plan"),
     [
-        *[("APPLY", plan) for plan in ("convert", "flatten", "trigger", "small", "trash", "add")],
-        *[("UNDO", plan) for plan in ("convert", "trigger", "trash", "add")],
+        *[("APPLY", plan) for plan in ("convert", "flatten", "trigger", "small", "trash", "add",
+                                         "upscale", "crops", "stars", "aside")],
+        *[("UNDO", plan) for plan in ("convert", "trigger", "trash", "add", "crops")],
         *[("RECOVER", plan) for plan in ("convert", "trigger", "add")],
     ],
-)
+)  # fmt: skip
 def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, moment: str, plan: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(TESTS.parent), "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run(

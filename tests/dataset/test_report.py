@@ -9,7 +9,8 @@ from lib_lora_cook.dataset.changes import Change
 from lib_lora_cook.dataset.duplicates import Group
 from lib_lora_cook.dataset.images import ImageFile
 from lib_lora_cook.dataset.look import Look, is_misread, look_at
-from lib_lora_cook.dataset.report import CHECKS, cut_by_bucket, findings, plan_fixes
+from lib_lora_cook.dataset.report import CHECKS, findings, plan_fixes
+from lib_lora_cook.dataset.report.pictures import cut_by_bucket
 from lib_lora_cook.errors import UserError
 from tests.dataset.tree import picture, save, write
 

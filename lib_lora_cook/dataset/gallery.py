@@ -1,0 +1,191 @@
+"""A dataset to be looked through: cards, filters, pages, and what a person thinks of a picture.
+
+What a person says stands in the picture's sidecar (`picture.json`, under "lora_cook"), so it goes
+where the picture goes and is undone like anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import UserError
+from .captions import caption_path, read_caption, split_tags
+from .changes import Change, plan_trash
+from .filters import Filter
+from .headers import HeaderIndex
+from .images import Failure, ImageFile, is_picture_name
+from .look import Finding
+
+Mark = Literal["", "keep", "drop"]
+PAGE = 60
+_OURS = "lora_cook"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One picture in the gallery; stars 0 to 5, 0 for none; rating as the booru gave it."""
+
+    image: ImageFile
+    mark: Mark = ""
+    stars: int = 0
+    rating: str = ""
+    findings: frozenset[str] = frozenset()
+    sidecar: str = ""
+    """The sidecar's text."""
+
+    @property
+    def aspect(self) -> float:
+        """Width / height."""
+        return self.image.width / max(1, self.image.height)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cards are meant; what is left out does not matter.
+
+    least, most: of the shorter side in pixels, `most` not counted in; aspect: from, to.
+    """
+
+    findings: frozenset[str] = frozenset()
+    least: float = 0
+    most: float = inf
+    aspect: tuple[float, float] = (0, inf)
+    ratings: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    stars: int = 0
+    tags: tuple[Filter, ...] = ()
+
+
+def scan_gallery(folder: Path, failed: list[Failure] | None = None) -> list[Card]:
+    """The pictures of a folder by name; headers are read where a file is new or has changed.
+
+    UserError if the folder cannot be opened; pictures that cannot be read go to `failed`.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = {entry.name: entry for entry in entries}
+    except OSError as error:
+        raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
+    cards = []
+    with HeaderIndex(folder) as headers:
+        for name in sorted(filter(is_picture_name, files)):
+            path = Path(folder, name)
+            try:
+                image = headers.image(files[name])
+                cards.append(_card(_captioned(image, files), files))
+            except UserError as error:
+                if failed is not None:
+                    failed.append((path, error.what))
+    return cards
+
+
+def _captioned(image: ImageFile, files: Iterable[str]) -> ImageFile:
+    caption = caption_path(image.path)
+    if caption.name not in files:
+        return image
+    return replace(image, caption_path=caption, caption=read_caption(caption))
+
+
+def _card(image: ImageFile, files: Iterable[str]) -> Card:
+    sidecar = image.path.with_suffix(".json")
+    if sidecar.name not in files:
+        return Card(image)
+    text = read_caption(sidecar)
+    try:
+        values = _values(text, sidecar)
+    except UserError:  # some other program's; said once a person wants to write there
+        return Card(image, sidecar=text)
+    ours = values.get(_OURS)
+    ours = ours if isinstance(ours, dict) else {}
+    mark = ours.get("mark") if ours.get("mark") in ("keep", "drop") else ""
+    stars = ours.get("stars") if isinstance(ours.get("stars"), int) else 0
+    return Card(image, mark, stars, str(values.get("rating") or ""), sidecar=text)  # type: ignore[arg-type]
+
+
+def _values(text: str, sidecar: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(text or "{}")
+    except ValueError as error:
+        raise UserError(f"This is no JSON ({error})", sidecar, "Move it away.") from error
+    if not isinstance(values, dict):
+        raise UserError("This JSON is no object", sidecar, "Move it away.")
+    return values
+
+
+def with_findings(cards: Iterable[Card], findings: Iterable[Finding]) -> list[Card]:
+    """The cards with the names of what the doctor found about them."""
+    names: dict[Path, set[str]] = {}
+    for finding in findings:
+        for path in finding.files:
+            names.setdefault(path, set()).add(finding.name)
+    return [replace(card, findings=frozenset(names.get(card.image.path, ()))) for card in cards]
+
+
+def found(cards: Sequence[Card], wanted: Wanted) -> list[Card]:
+    """The cards that are meant, in their order; UserError for a broken expression."""
+    tags = [tuple(split_tags(card.image.caption)) for card in cards] if wanted.tags else []
+    known = {tag for some in tags for tag in some}
+    tests = [it.among(known) for it in wanted.tags]
+    return [
+        card
+        for place, card in enumerate(cards)
+        if _fits(card, wanted) and all(test(tags[place], card.image.caption) for test in tests)
+    ]
+
+
+def _fits(card: Card, wanted: Wanted) -> bool:
+    side = min(card.image.width, card.image.height)
+    return (
+        (not wanted.findings or not wanted.findings.isdisjoint(card.findings))
+        and wanted.least <= side < wanted.most
+        and wanted.aspect[0] <= card.aspect <= wanted.aspect[1]
+        and (not wanted.ratings or card.rating in wanted.ratings)
+        and (not wanted.marks or card.mark in wanted.marks)
+        and card.stars >= wanted.stars
+    )
+
+
+def page(cards: Sequence[Card], number: int, size: int = PAGE) -> tuple[list[Card], int]:
+    """The cards of a page, from 1, and how many pages there are; beyond the last it is the last."""
+    pages = max(1, ceil(len(cards) / size))
+    number = min(max(1, number), pages)
+    return list(cards[(number - 1) * size : number * size]), pages
+
+
+def plan_mark(cards: Iterable[Card], mark: Mark) -> list[Change]:
+    """These pictures are to be kept, dropped or ("") neither; none leaves by that."""
+    return _plan_ours(cards, "mark", mark, f"mark: {mark or 'none'}")
+
+
+def plan_stars(cards: Iterable[Card], stars: int) -> list[Change]:
+    """These pictures have so many stars, 0 to 5; UserError for another number."""
+    if not 0 <= stars <= 5:
+        raise UserError("Stars go from 0 to 5", str(stars))
+    return _plan_ours(cards, "stars", stars, f"{stars} stars")
+
+
+def _plan_ours(cards: Iterable[Card], key: str, value: str | int, why: str) -> list[Change]:
+    changes: dict[Path, Change] = {}
+    for card in cards:
+        path = card.image.path.with_suffix(".json")
+        values = _values(card.sidecar, path)
+        ours = values.get(_OURS)
+        ours = {**(ours if isinstance(ours, dict) else {}), key: value}
+        values[_OURS] = {name: it for name, it in ours.items() if it}
+        if not values[_OURS]:
+            del values[_OURS]
+        if values != _values(card.sidecar, path):
+            text = json.dumps(values, indent=1, ensure_ascii=False)
+            changes[path] = Change("caption", path, why, path, before=card.sidecar, after=text)
+    return list(changes.values())
+
+
+def plan_dropped(cards: Iterable[Card]) -> list[Change]:
+    """The pictures that are marked to be dropped go to the trash."""
+    return plan_trash([card.image.path for card in cards if card.mark == "drop"], "dropped")
