@@ -62,8 +62,9 @@ LAYERS = {
         "hosts.taggers hosts.txt2img config captioning models networks",
         " ".join(HOST_MODULES) + " torch PIL",
     ),
+    "hosts.upscaling": Layer(third="torch PIL numpy spandrel"),
     "hosts.standalone": Layer(
-        "hosts.base config captioning models networks",
+        "hosts.base hosts.upscaling config captioning models networks",
         "torch diffusers transformers safetensors PIL numpy spandrel",
     ),
     "runs": Layer("config config_file", "toml"),

@@ -117,7 +117,7 @@ def jpeg_quality(path: Path) -> int:
     """The quality that a JPEG was saved at, from its luminance table; 0 for what is no JPEG.
 
     libjpeg scales the tables of the standard (ITU T.81, K.1) by 5000/q percent below 50 and by
-    200-2q from there on.
+    200-2q from there on; no step is larger than 255, so those say nothing.
     """
     try:
         with Image.open(path) as image:
@@ -126,15 +126,16 @@ def jpeg_quality(path: Path) -> int:
         return 0
     if not tables:
         return 0
-    percent = 100.0 * sum(tables[min(tables)]) / _standard_sum()
+    pairs = zip(tables[min(tables)], _standard_table(), strict=False)
+    percent = 100.0 * float(np.median([step / due for step, due in pairs if step < 255] or [50.0]))
     quality = (200 - percent) / 2 if percent <= 100 else 5000 / percent
     return max(1, min(100, round(quality)))
 
 
 @cache
-def _standard_sum() -> int:
-    """Of the standard's luminance table, which is what quality 50 writes."""
+def _standard_table() -> list[int]:
+    """The standard's luminance table, which is what quality 50 writes."""
     out = io.BytesIO()
     Image.new("L", (8, 8)).save(out, "JPEG", quality=50)
     with Image.open(out) as image:
-        return sum(image.quantization[0])  # type: ignore[attr-defined]
+        return list(image.quantization[0])  # type: ignore[attr-defined]

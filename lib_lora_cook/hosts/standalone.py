@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from ..models.trainable import SD1, TrainableModel
 from ..networks.card import LoraCard, write_card
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from .base import GenerateRequest, default_home
+from .upscaling import UpscalerFile
 
 __all__ = ["StandaloneHost", "default_home"]
 
@@ -64,8 +64,7 @@ class StandaloneHost:
         self.lora_dir = home / "loras"
         self.output_dirs = [home / "outputs"]
         self.cache_dir = home / "cache"
-        self._upscaler: tuple[Path, Callable[[torch.Tensor], torch.Tensor]] | None = None
-        self._upscaling = Lock()
+        self._upscaler = UpscalerFile()
         self.tagger_dir, self.upscaler_dir = home / "taggers", home / "upscalers"
         self._cancelled = cancelled
         self._loaded: Any = None
@@ -136,10 +135,7 @@ class StandaloneHost:
         if not path.is_file():
             names = ", ".join(self.upscalers())
             raise UserError(f"There is no upscaler {name}", "", f"Choose one of: {names}.")
-        with self._upscaling:
-            if self._upscaler is None or self._upscaler[0] != path:
-                self._upscaler = path, load_upscaler(path)
-            return upscale_by_model(image, self._upscaler[1]).resize(size, Image.Resampling.LANCZOS)
+        return self._upscaler.upscale(image, path).resize(size, Image.Resampling.LANCZOS)
 
     def refresh_loras(self) -> None:
         """Nobody caches the list."""
@@ -284,34 +280,3 @@ def kept_flags(parts: Sequence[nn.Module]) -> Iterator[None]:
         for part in parts:  # transformers' checkpointing hooks the embeddings
             if any(getattr(part, it, None) for it in EMBEDDING_HOOKS):
                 part.disable_input_require_grads()  # type: ignore[operator]
-
-
-def load_upscaler(path: Path) -> Callable[[torch.Tensor], torch.Tensor]:
-    """An upscaler file by spandrel: (1, 3, h, w) in 0..1 -> the same at the model's own scale.
-
-    1x, restoring models are among them. UserError without spandrel, or for another kind of file.
-    """
-    try:
-        from spandrel import ImageModelDescriptor, ModelLoader
-    except (ImportError, RuntimeError) as error:
-        raise UserError(
-            f"spandrel cannot be used here ({error})", str(path),
-            "Install it with pip install 'lora-cook[upscale]', or choose Lanczos.",
-        ) from None  # fmt: skip
-    model = ModelLoader().load_from_file(str(path))
-    if not isinstance(model, ImageModelDescriptor):
-        raise UserError("This is not an upscaler for single pictures", str(path), "Choose another.")
-    model.eval()
-    return model
-
-
-def upscale_by_model(
-    image: Image.Image, model: Callable[[torch.Tensor], torch.Tensor]
-) -> Image.Image:
-    """The picture through an upscaler at its own scale."""
-    import numpy as np
-
-    pixels = torch.from_numpy(np.asarray(image.convert("RGB")).copy()).permute(2, 0, 1)[None]
-    with torch.no_grad():
-        output = model(pixels.float() / 255.0)[0].clamp(0, 1)
-    return Image.fromarray((output.permute(1, 2, 0) * 255).round().byte().numpy())

@@ -143,6 +143,51 @@ def test_crop_cuts_or_makes_a_second_picture(folder: Path, capsys: Capture) -> N
     assert "not there" in refused(capsys, "crop", folder / "x.png", "--box", "0,0,1,1")
 
 
+def test_several_boxes_of_one_picture_and_a_figure_flooded_away(
+    folder: Path, capsys: Capture
+) -> None:
+    before = snapshot(folder)
+    save(folder / "s.png", Image.new("RGB", (30, 10), "white"))
+    write(folder / "s.txt", "three views")
+    boxes = ["--box", "0,0,10,10", "--box", "10,0,20,10"]
+    result = said(capsys, "crop", folder / "s.png", *boxes, "--copy")
+    names = [Path(it["to"]).name for it in result["changes"]]
+    assert names == ["s_2.png", "s_3.png"] and open_image(folder / "s.png").size == (30, 10)
+    assert (folder / "s_3.txt").read_text() == "three views"
+    said(capsys, "crop", folder / "s.png", *boxes)
+    assert open_image(folder / "s.png").size == open_image(folder / "s_4.png").size == (10, 10)
+    said(capsys, "crop", folder / "s.png", "--flood", "3,3,8", "--fill", "red")
+    assert open_image(folder / "s.png").getpixel((9, 9)) == (255, 0, 0)
+    assert "not inside" in refused(capsys, "crop", folder / "s.png", "--flood", "10,0")
+    assert "tolerance" in refused(capsys, "crop", folder / "s.png", "--flood", "1,2,900")
+    assert (
+        "no such colour"
+        in refused(capsys, "crop", folder / "s.png", "--flood", "1,2", "--fill", "x").lower()
+    )
+    assert "Give --box or --flood" in refused(capsys, "crop", folder / "s.png")
+    said(capsys, "undo", folder, "--to", "0")
+    for name in ("s.png", "s.txt"):
+        (folder / name).unlink()
+    assert snapshot(folder) == before
+
+
+def test_the_trash_is_shown_with_its_size_and_emptied_only_with_a_yes(
+    folder: Path, capsys: Capture
+) -> None:
+    size = (folder / "d.jpg").stat().st_size + len("a drawing")
+    said(capsys, "trash", folder / "d.jpg")
+    shown = said(capsys, "trash", "--list", folder)
+    assert shown["bytes"] == size and shown["kept"][0]["files"] == 2
+    assert f"{size:,} bytes for good" in refused(capsys, "trash", "--empty", folder)
+    assert said(capsys, "trash", "--empty", folder, "--dry-run", "--yes")["bytes"] == size
+    assert "One thing at a time" in refused(capsys, "trash")
+    assert said(capsys, "trash", "--empty", folder, "--yes")["deleted"] == size
+    assert said(capsys, "trash", "--list", folder) == {"kept": [], "bytes": 0}
+    assert "emptied" in refused(capsys, "undo", folder)
+    assert main(["trash", "--list", str(folder)]) == 0
+    assert "0 bytes are kept." in capsys.readouterr().out
+
+
 def test_trash_takes_captions_along_and_undo_brings_both_back(
     folder: Path, capsys: Capture
 ) -> None:
