@@ -8,9 +8,11 @@ from lib_lora_cook.config import BucketConfig
 from lib_lora_cook.dataset.changes import Change
 from lib_lora_cook.dataset.duplicates import Group
 from lib_lora_cook.dataset.images import ImageFile
-from lib_lora_cook.dataset.look import Look, is_misread, look_at
+from lib_lora_cook.dataset.look import Asked, Finding, Look, is_misread, look_at
+from lib_lora_cook.dataset.quality import Quality
 from lib_lora_cook.dataset.report import CHECKS, findings, plan_fixes
-from lib_lora_cook.dataset.report.pictures import cut_by_bucket
+from lib_lora_cook.dataset.report.captions import estimated_pieces, several
+from lib_lora_cook.dataset.report.pictures import cut_by_bucket, kept_by_bucket
 from lib_lora_cook.errors import UserError
 from tests.dataset.tree import picture, save, write
 
@@ -104,3 +106,131 @@ def test_only_plain_utf8_is_read_by_every_trainer() -> None:
 )
 def test_what_a_bucket_cuts(size: tuple[int, int], cut: float) -> None:
     assert cut_by_bucket(size, BucketConfig()) == pytest.approx(cut)
+
+
+def clean(*odd: ImageFile, **more: object) -> Look:
+    return Look(FOLDER, (*(image(f"{n}.png") for n in "abcd"), *odd), **more)
+
+
+def only(look: Look) -> Finding:
+    (finding,) = findings(look)
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("name", "quality", "why"),
+    [
+        ("blurred", Quality(12, 1.0), "sharpness 12, under 50"),
+        ("compressed", Quality(900, 1.0, 35), "JPEG at quality 35, under 60"),
+        ("compressed", Quality(900, 2.5), "blocks of a JPEG"),
+    ],
+)
+def test_soft_and_compressed_pictures_are_set_aside(name: str, quality: Quality, why: str) -> None:
+    odd = image("x.png")
+    found = only(clean(odd, qualities={odd.path: quality, FOLDER / "a.png": Quality(900, 1.0, 90)}))
+    assert (found.name, found.files) == (name, (odd.path,)) and why in found.why
+    assert found.changes[0].to == FOLDER / name / "x.png"
+
+
+def test_captions_that_no_trainer_reads_are_renamed() -> None:
+    names = ("x.png", "x.caption", "y.webp", "y.webp.txt", "z.jpg", "Z.TXT", "a.png", "a.txt",
+             "a.caption", "sub.caption")  # fmt: skip
+    look = clean(names=names)
+    found = [it for it in findings(look) if it.name == "ignored_caption"]
+    renamed = {it.changes[0].path.name: it.changes[0].to for it in found}
+    assert renamed == {
+        "x.caption": FOLDER / "x.txt", "y.webp.txt": FOLDER / "y.txt", "Z.TXT": FOLDER / "z.txt",
+    }  # fmt: skip
+    orphans = [it.files for it in findings(look) if it.name == "orphaned_caption"]
+    assert orphans == [(FOLDER / "sub.caption",)]
+
+
+def test_a_picture_of_another_format_than_its_name_is_renamed() -> None:
+    found = only(clean(image("x.jpg", format="WEBP")))
+    assert (found.name, found.changes[0].to) == ("wrong_extension", FOLDER / "x.webp")
+    assert findings(clean(image("x.jpeg", format="JPEG"), image("y.jpg", format="MPO"))) == []
+
+
+def test_a_pruned_tag_that_is_still_somewhere_is_found_once_few_have_it() -> None:
+    odd = image("x.png", "kafka, Long_Hair, red, solo")
+    found = findings(clean(odd, pruned={"long hair": 9, "red": 3, "solo": 2}))
+    assert [it.name for it in found] == ["pruned_tag", "pruned_tag"]
+    (change,) = plan_fixes(clean(odd, pruned={"long hair": 9, "red": 3}), ["pruned_tag"])
+    assert (change.before, change.after) == (odd.caption, "kafka, solo")
+
+
+def test_a_trigger_that_is_given_counts_and_one_that_means_something_is_told() -> None:
+    found = findings(clean(asked=Asked(trigger="qxz")))
+    assert [it.name for it in found] == ["trigger_missing"]
+    assert found[0].changes[0].after == "qxz, kafka, solo"
+    assert only(clean(asked=Asked(known=("kafka",)))).name == "trigger_has_meaning"
+    hair = [image(f"{n}.png", "blue hair, x") for n in "abcd"]
+    assert "trait" in only(Look(FOLDER, tuple(hair))).why
+
+
+def test_what_is_too_long_is_counted_or_estimated_and_says_so() -> None:
+    odd = image("x.png", "kafka, " + ", ".join(f"tag {number}" for number in range(100)))
+    guessed = only(clean(odd))
+    assert guessed.name == "long_caption" and "by an estimate" in guessed.why
+    counted = only(clean(odd, asked=Asked(max_tokens=4, tokenize=lambda it: it.split(","))))
+    assert counted.files == (odd.path,) and "estimate" not in counted.why
+    assert counted.changes[0].after == "kafka, tag 0"
+
+
+def test_an_estimate_counts_common_words_digits_and_commas_once() -> None:
+    text = "1girl, solo, long hair, looking at viewer, school uniform"
+    assert len(estimated_pieces(text)) == 14
+    assert len(estimated_pieces("supercalifragilistic")) == 3
+
+
+def test_what_a_tagger_sees_mends_captions() -> None:
+    tags = ["2girls", "smile", "hat", "sky", "tree"]
+    asked = Asked(see=lambda images: {}, trigger="kafka")
+    alone, wrong = image("w.png", "kafka, solo"), image("x.png", "kafka, a b, c d, e f, g h")
+    missing = image("y.png", None)
+    seen = {it.path: tags for it in (alone, wrong, missing)}
+    look = clean(alone, wrong, missing, seen=seen, asked=asked)
+    found = {it.name: it for it in findings(look)}
+    assert set(found) == {"several_people", "wrong_caption", "missing_caption"}
+    assert found["several_people"].changes[0].after == "kafka"
+    changes = plan_fixes(look, ["missing_caption", "wrong_caption"])
+    assert {it.after for it in changes} == {"kafka, 2girls, smile, hat, sky, tree"}
+    with pytest.raises(UserError, match="Only a person"):
+        plan_fixes(clean(missing), ["missing_caption"])
+
+
+@pytest.mark.parametrize(
+    ("tags", "more"),
+    [(["2girls"], True), (["1girl", "1boy"], True), (["multiple girls"], True), (["6+girls"], True),
+     (["1girl"], False), ([], False), (["1girl", "1boy", "solo"], False)],
+)  # fmt: skip
+def test_several_people_are_counted_by_their_tags(tags: list[str], more: bool) -> None:
+    assert several(tags) == more
+
+
+def subset(name: str, count: int) -> list[ImageFile]:
+    return [image(f"{name}/{number}.png") for number in range(count)]
+
+
+def test_uneven_subsets_get_the_repeats_that_even_them() -> None:
+    found = only(Look(FOLDER, tuple(subset("2_a", 40) + subset("1_b", 10) + subset("1_c", 1))))
+    assert found.name == "imbalance" and "1_b: 10 pictures" in found.why
+    moves = {it.path.name: it.to.name for it in found.changes if it.to}
+    assert moves == {"2_a": "1_a", "1_b": "4_b", "1_c": "20_c"}
+    even = tuple(subset("1_a", 40) + subset("4_b", 10) + subset("20_c", 2))
+    assert findings(Look(FOLDER, even)) == []
+
+
+def test_subsets_below_a_folder_are_looked_at_together(tmp_path: Path) -> None:
+    for name in ("1_a", "1_b"):
+        save(tmp_path / name / "p.png", picture((800, 800), seed=len(name)))
+        write(tmp_path / name / "p.txt", f"kafka, {name}")
+    look = look_at(tmp_path)
+    assert [image.path.parent.name for image in look.images] == ["1_a", "1_b"]
+    assert names(look) == ["exact_copies"]
+
+
+def test_what_a_bucket_keeps_is_the_middle_of_the_picture() -> None:
+    assert kept_by_bucket((512, 512), BucketConfig()) == (0, 0, 512, 512)
+    left, top, right, bottom = kept_by_bucket((2000, 250), BucketConfig())
+    assert (top, bottom) == (0, 250) and (left, right) == (500, 1500)
