@@ -335,6 +335,45 @@ def test_sweep_draws_a_sheet(
         assert Path(cell["image"]).is_file()
         assert set(cell["score"]["tags"]) == {"red star", "solo"}
     assert (told["pick"]["lora"], told["pick"]["weight"]) == (str(lora), 1.0)
+    card = json.loads(lora.with_suffix(".json").read_text(encoding="utf-8"))
+    assert card["preferred weight"] == 1.0
+    with Image.open(lora.with_suffix(".png")) as preview:
+        assert preview.size == (64, 64)
+
+
+def test_sweep_makes_its_prompts_of_the_dataset(
+    kitchen: Path, tmp_path: Path, call: Call, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lib_lora_cook.captioning import onnx_tagger
+    from tests.compare.test_sweep import Reddish
+
+    class Labelled(Reddish):
+        labels = (("general", "solo"), ("general", "red_star"), ("general", "forest"))
+
+    monkeypatch.setattr(onnx_tagger, "load", lambda path: Labelled())
+    lora = Path(call("train", kitchen / "run.toml")[1]["loras"][0])
+    folder = tmp_path / "3_kafka"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 64), (240, number, 0)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("kafka, solo")
+    code, told, _ = call(
+        "sweep", "--lora", lora, "--model", sd1_folder, "--weights", "1", "--steps", 1, "--out",
+        tmp_path / "taste", "--seeds", "1,2", "--dataset", folder,
+    )  # fmt: skip
+    assert code == 0
+    worn = {it["prompt"]: set(it["score"]) for it in told["cells"] if it["lora"]}
+    assert worn == {
+        "kafka": {"recovery", "diversity", "copy_risk", "nearest"},
+        "kafka, solo": {"obedience"},
+        "kafka, solo, forest": {"obedience"},
+        "solo": {"leak"},
+        "no humans, scenery, forest": {"leak"},
+    }
+    score = next(it["score"] for it in told["cells"] if it["lora"] and it["prompt"] == "kafka")
+    assert set(score["recovery"]) == {"value", "spread"}
+    assert Path(score["nearest"]).parent == folder
+    assert {it["weight"] for it in told["cells"]} == {0.0, 1.0}
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import SweepConfig, out_of_bounds
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, add_verb, make_host, numbers
+
+if TYPE_CHECKING:
+    from ..captioning.onnx_tagger import OnnxTagger
+    from ..compare.grid import Cell
+    from ..compare.judge import Wanted
+    from ..compare.score import Score
+    from ..compare.sweep import Sweep
+    from ..dataset.images import ImageFile
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -20,7 +29,13 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument("--lora", type=Path, nargs="+", required=True, help="LoRA files")
     parser.add_argument("--weights", default="0.5,0.6,0.7,0.8,0.9,1.0", help="separated by commas")
-    parser.add_argument("--prompt", nargs="+", required=True, help="one or more prompts")
+    parser.add_argument("--prompt", nargs="+", default=[], help="one or more prompts")
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DIR|RUN.toml",
+        help="what was trained on: makes the prompts if none are given, and tells what they test",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for sheet and cells")
     parser.add_argument("--model", default="", help="checkpoint; the embedded one if left out")
     parser.add_argument("--tags", default="", help="tags that should show, separated by commas")
@@ -36,39 +51,122 @@ def add_verbs(verbs: Verbs) -> None:
 def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Draw, score and lay out the cells."""
     from ..captioning import onnx_tagger
-    from ..compare.sweep import Wanted, cell_path, growing_sweep, write_cell, write_sweep
+    from ..compare.judge import Wanted
+    from ..compare.sweep import growing_sweep, write_cell, write_sweep
     from ..config import ModelConfig
     from ..dataset.captions import split_tags
     from ..demo import meal
 
+    if not (options.prompt or options.dataset):
+        raise UserError("There is nothing to draw", "--prompt", "Give prompts or --dataset.")
+    tagger = onnx_tagger.load(Path(options.tagger) if options.tagger else meal.TAGGER)
+    tags = split_tags(options.tags) if options.tags else []
+    wanted = Wanted(tags, tagger) if tags else None
+    if options.dataset:
+        wanted = wanted_of(options.dataset, tags, tagger)
     model = ModelConfig(pretrained_model_name_or_path=options.model or str(meal.CHECKPOINT))
+    weights = numbers(options.weights, "--weights", float)
+    if options.dataset and weights and 0.0 not in weights:
+        weights = [0.0, *weights]  # what the base gives is what the scores are held against
     config = SweepConfig(
-        loras=tuple(str(path.resolve()) for path in options.lora),
-        weights=tuple(numbers(options.weights, "--weights", float)),
-        prompts=tuple(options.prompt), seeds=tuple(numbers(options.seeds, "--seeds", int)),
+        loras=tuple(str(path.resolve()) for path in options.lora), weights=tuple(weights),
+        prompts=tuple(options.prompt or [it.text for it in (wanted.probes if wanted else ())]),
+        seeds=tuple(numbers(options.seeds, "--seeds", int)),
         cfg_scale=options.cfg or (7.0 if options.model else meal.CFG_SCALE),
         steps=options.steps, batch_size=options.batch,
     )  # fmt: skip
     check_sweep(config, options.out)
-    tagger = onnx_tagger.load(Path(options.tagger) if options.tagger else meal.TAGGER)
-    wanted = Wanted(split_tags(options.tags), tagger) if options.tags else None
     for done in growing_sweep(config, model, make_host(job), wanted, job):
         write_cell(done, config, len(done.cells), options.out)
     sheet = write_sweep(done, config, options.out, " | ".join(config.prompts))
+    show_pick(done)
+    return {"sheet": str(sheet), **told(done, options.out), "stopped": done.stopped}
+
+
+def wanted_of(dataset: Path, tags: list[str], tagger: OnnxTagger) -> Wanted:
+    """The prompts and the training pictures of a folder's or a run's subsets."""
+    from ..compare.judge import Wanted, look_at_training
+    from ..compare.prompts import Taught, make_prompts
+
+    subsets, training = [], {}
+    for trigger, images in taught_by(dataset).items():
+        training[trigger] = look_at_training(images, tagger)
+        captions = [[it for it in tags if it != trigger] for tags in training[trigger].captions]
+        subsets.append(Taught(trigger, captions))
+    probes = make_prompts(subsets, [name for _, name in tagger.labels])
+    return Wanted(tags, tagger, probes, training)
+
+
+def taught_by(dataset: Path) -> dict[str, list[ImageFile]]:
+    """Trigger -> pictures of a folder, its subfolders, or the subsets of a run file."""
+    from ..config_file import read_run
+    from ..dataset.captions import split_tags
+    from ..dataset.images import scan_subset
+    from ..dataset.tags import evident_trigger
+    from .plan import counted_folders
+
+    found: dict[str, list[ImageFile]] = {}
+    if dataset.is_dir():
+        folders = [("", path, images) for path, images in counted_folders(dataset).items()]
+    elif dataset.is_file():
+        folders = [
+            (it.class_tokens, Path(it.image_dir), scan_subset(Path(it.image_dir), []))
+            for it in read_run(dataset).subsets if not it.is_reg
+        ]  # fmt: skip
+    else:
+        raise UserError("There is no such folder or run file", dataset, "Check the name.")
+    for tokens, path, images in folders:
+        captions = [split_tags(it.caption) for it in images]
+        if trigger := tokens or evident_trigger(captions, path.name):
+            found.setdefault(trigger, []).extend(images)
+    if not found:
+        raise UserError("No captions here begin with a trigger", dataset, "Give --prompt instead.")
+    return found
+
+
+def told(done: Sweep, out: Path) -> dict[str, Any]:
+    """Cells and pick as JSON; each score with its spread over the seeds."""
+    from ..compare.sweep import cell_path
+
     cells = [
         {
             "lora": str(cell.lora or ""), "weight": cell.weight, "prompt": cell.prompt,
-            "image": str(cell_path(options.out, index)),
-            "score": {"tag_recall": score.tag_recall, "tags": score.tags} if score else {},
+            "image": str(cell_path(out, index)), "score": told_score(score) if score else {},
         }
         for index, (cell, score) in enumerate(done.cells, 1)
     ]  # fmt: skip
     pick = done.pick and {
-        "lora": str(done.pick.cell.lora),
-        "weight": done.pick.cell.weight,
-        "why": done.pick.why,
-    }
-    return {"sheet": str(sheet), "cells": cells, "pick": pick, "stopped": done.stopped}
+        **place(done.pick.cell), "why": done.pick.why, "sure": done.pick.sure,
+        "runner_up": done.pick.runner_up and place(done.pick.runner_up),
+    }  # fmt: skip
+    return {"cells": cells, "pick": pick}
+
+
+def place(cell: Cell) -> dict[str, Any]:
+    """Which LoRA at which weight."""
+    return {"lora": str(cell.lora), "weight": cell.weight}
+
+
+def told_score(score: Score) -> dict[str, Any]:
+    """The measures by name, and the tags that were asked for with --tags."""
+    found: dict[str, Any] = {
+        name: {"value": it.value, "spread": it.spread}
+        for name, it in score.measures.items() if name != "tag_recall"
+    }  # fmt: skip
+    if score.tags:
+        found |= {"tag_recall": score.tag_recall, "tags": score.tags}
+    return found | ({"nearest": score.nearest} if score.nearest else {})
+
+
+def show_pick(done: Sweep) -> None:
+    """Lay the picked weight and its picture on the card of its file."""
+    from ..networks.card import note_preview, note_weight
+
+    if done.pick and done.pick.cell.lora and not done.stopped:
+        cell, stream = done.pick.cell, io.BytesIO()
+        done.previews[cell].save(stream, format="PNG")
+        note_weight(done.pick.cell.lora, cell.weight)
+        note_preview(done.pick.cell.lora, stream.getvalue())
 
 
 def check_sweep(config: SweepConfig, out: Path) -> None:

@@ -98,6 +98,11 @@ def obedience(looks: Sequence[Look], asked: Sequence[str]) -> Measure:
     return Measure(tuple(share(it, asked) for it in looks))
 
 
+def mixing(looks: Sequence[Look], base: Sequence[Look], others: Sequence[str]) -> Measure:
+    """The share of what other subsets teach that this trigger brings too, less the base's."""
+    return recovery(looks, base, others)
+
+
 def leak(looks: Sequence[Look], base: Sequence[Look]) -> Measure:
     """How far pictures without the trigger move: 0 not at all, 1 as far as another seed's."""
     usual = mean_apart(base) or 1.0

@@ -1,66 +1,49 @@
-"""A tagger's verdict on a cell, and the pick."""
+"""A tagger's verdict on a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import mean
-from typing import Protocol
 
 from PIL import Image
 
-from ..captioning.base import Tags
-from .grid import Cell
-
-
-class Tagger(Protocol):
-    """What names what is in a picture."""
-
-    def predict(self, images: Sequence[Image.Image]) -> list[Tags]:
-        """The tags of each picture."""
+from ..captioning.base import THRESHOLD, Tagger
+from ..dataset.tags import tag_key
+from .measures import Look, Measure, look_at, obedience
 
 
 @dataclass(frozen=True)
 class Score:
-    """How much of what was hoped for is in the pictures of one cell, each 0..1."""
+    """How much of what was hoped for is in the pictures of one cell."""
 
     tag_recall: float
-    """Share of the wanted tags that the tagger sees, mean over the pictures."""
+    """Share of the wanted tags that the tagger sees, mean over the pictures, 0..1."""
     tags: dict[str, float]
     """The share of pictures that show each wanted tag."""
-
-
-@dataclass(frozen=True)
-class Pick:
-    """The cell to use, and why."""
-
-    cell: Cell
-    score: Score
-    why: str
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """recovery, mixing, obedience, leak, diversity, copy_risk: those that the prompt tells."""
+    nearest: str = ""
+    """The training picture that one of the pictures comes nearest to."""
 
 
 def score_pictures(
-    pictures: Sequence[Image.Image], wanted: Sequence[str], tagger: Tagger, threshold: float = 0.35
-) -> Score:
+    pictures: Sequence[Image.Image], wanted: Sequence[str], tagger: Tagger,
+    threshold: float = THRESHOLD,
+) -> Score:  # fmt: skip
     """The recall of wanted tags (spelt as in captions, with spaces) over the pictures of a cell."""
-    seen = [set(tags.names(threshold)) for tags in tagger.predict(pictures)]
-    shares = {tag: mean(tag in names for names in seen) for tag in wanted}
-    return Score(mean(shares.values()) if shares else 0.0, shares)
+    return score_looks(look_at(pictures, tagger, threshold), wanted)
 
 
-def pick_cell(scored: Sequence[tuple[Cell, Score]], tolerance: float = 0.02) -> Pick:
-    """The plainest cell among those that score as well as the best.
-
-    Within `tolerance` of the best recall: the nearest to weight 0.8, then the earliest epoch, since
-    more training pulls more than the wanted tags into every picture.
-    """
-    dressed = [(cell, score) for cell, score in scored if cell.lora is not None]
-    best = max(score.tag_recall for _, score in dressed)
-    good = [(c, s) for c, s in dressed if s.tag_recall >= best - tolerance]
-    cell, score = min(good, key=lambda it: (abs(it[0].weight - 0.8), str(it[0].lora)))
-    why = (
-        f"tag recall {score.tag_recall:.2f}, with {best:.2f} the best of {len(dressed)} cells; "
-        f"of the {len(good)} that come within {tolerance:.2f} of it, the nearest to weight 0.8 "
-        "and then the earliest"
-    )
-    return Pick(cell, score, why)
+def score_looks(
+    looks: Sequence[Look],
+    wanted: Sequence[str],
+    measures: Mapping[str, Measure] | None = None,
+    nearest: str = "",
+) -> Score:
+    """The same of pictures that were looked at, beside what else was measured."""
+    shares = {tag: mean(tag_key(tag) in look.seen for look in looks) for tag in wanted}
+    found = dict(measures or {})
+    if wanted:
+        found["tag_recall"] = obedience(looks, wanted)
+    return Score(mean(shares.values()) if shares else 0.0, shares, found, nearest)

@@ -15,8 +15,12 @@ from ..hosts.base import Host
 from ..jobs import Cancelled, Job
 from .actions import infotext
 from .grid import Cell, epoch_of
+from .judge import Judge, Wanted
+from .pick import Pick, pick_cell
 from .render import Sheet, draw_sheet, mosaic, render_cells, save_sheet
-from .score import Pick, Score, Tagger, pick_cell, score_pictures
+from .score import Score
+
+__all__ = ["Sweep", "Wanted", "cell_path", "growing_sweep", "lay_out", "run_sweep", "write_sweep"]
 
 
 @dataclass
@@ -25,17 +29,11 @@ class Sweep:
 
     cells: list[tuple[Cell, Score | None]] = field(default_factory=list)
     mosaics: dict[Cell, Image.Image] = field(default_factory=dict)
+    previews: dict[Cell, Image.Image] = field(default_factory=dict)
+    """The first picture of each cell as it was drawn."""
     pick: Pick | None = None
     stopped: str | None = None
     """Why it ended before its last cell, or None."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The tags that the pictures should show, spelt as in captions, and who looks for them."""
-
-    tags: Sequence[str]
-    tagger: Tagger
 
 
 def run_sweep(
@@ -50,12 +48,11 @@ def growing_sweep(
     config: SweepConfig, model: ModelConfig, host: Host, wanted: Wanted | None, job: Job
 ) -> Iterator[Sweep]:
     """One sweep, yielded after each cell and once more with its pick; a stop keeps its cells."""
-    sweep = Sweep()
+    sweep, judge = Sweep(), Judge(wanted) if wanted else None
     try:
         for cell, pictures in render_cells(config, model, host, job):
-            score = score_pictures(pictures, wanted.tags, wanted.tagger) if wanted else None
-            sweep.cells.append((cell, score))
-            sweep.mosaics[cell] = mosaic(pictures)
+            sweep.cells.append((cell, judge.score(cell, pictures) if judge else None))
+            sweep.mosaics[cell], sweep.previews[cell] = mosaic(pictures), pictures[0]
             yield sweep
     except Cancelled:
         if not sweep.cells:
@@ -81,10 +78,21 @@ def lay_out(sweep: Sweep, config: SweepConfig, title: str) -> Sheet:
             row = epoch_of(cell.lora, config.loras) - 1
             for at in range(len(sheet.rows)) if cell.lora is None else (row,):
                 sheet.pictures[at, index] = sweep.mosaics[cell]
-                sheet.notes[at, index] = f"tags {score.tag_recall:.2f}" if score else ""
+                sheet.notes[at, index] = note_of(score)
             if sweep.pick and cell == sweep.pick.cell:
                 sheet.marked = (row, index)
     return sheet
+
+
+def note_of(score: Score | None) -> str:
+    """What stands below a cell: each measure, with its spread over the seeds."""
+    if not score:
+        return ""
+    short = {"tag_recall": "tags", "copy_risk": "copy"}
+    return "  ".join(
+        f"{short.get(name, name)} {it.value:.2f}" + (f"±{it.spread:.2f}" if it.spread else "")
+        for name, it in score.measures.items()
+    )
 
 
 def row_names(loras: Sequence[str]) -> list[str]:

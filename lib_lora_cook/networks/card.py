@@ -48,6 +48,11 @@ def note_weight(lora: Path, weight: float) -> None:
     _write(lora, {"preferred weight": weight})
 
 
+def note_preview(lora: Path, png: bytes) -> None:
+    """Lay a picture beside a file, in place of the one that was there."""
+    write_atomically(preview_path(lora), png)
+
+
 def drop_lora(lora: Path) -> None:
     """Delete a file with its card and its picture."""
     for path in (lora, card_path(lora), preview_path(lora)):

@@ -21,7 +21,7 @@ from . import texts
 from .runner import Outcome, Work, short_home
 
 if TYPE_CHECKING:
-    from ..compare.score import Pick
+    from ..compare.pick import Pick
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from lib_lora_cook.compare.grid import Cell
-from lib_lora_cook.compare.score import Pick, Score
+from lib_lora_cook.compare.pick import Pick
+from lib_lora_cook.compare.score import Score
 from lib_lora_cook.config import ModelConfig, SaveConfig, SubsetConfig, SweepConfig, TrainingConfig
 from lib_lora_cook.jobs import null_job
 from lib_lora_cook.ui import texts, work

@@ -1,0 +1,122 @@
+"""The pick: one epoch and weight, why, and whether the seeds can tell it from the runner-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from .grid import Cell
+from .score import Score
+
+GOOD = ("recovery", "obedience", "tag_recall")
+"""Measures that should be high."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The cell to use, and why."""
+
+    cell: Cell
+    score: Score
+    why: str
+    runner_up: Cell | None = None
+    sure: bool = True
+    """False where the seeds differ by more than the two do: it cannot be told."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One LoRA at one weight over all its prompts."""
+
+    cell: Cell
+    """Its first."""
+    score: Score
+    means: dict[str, float]
+    """Each measure over the prompts that tell it."""
+    each: tuple[float, ...]
+    """Its merit by seed."""
+
+    @property
+    def merit(self) -> float:
+        """The mean over the seeds."""
+        return mean(self.each)
+
+
+def pick_cell(scored: Sequence[tuple[Cell, Score]], tolerance: float = 0.02) -> Pick:
+    """The plainest epoch and weight among those with as much merit as the best.
+
+    Within `tolerance` of the best: the nearest to weight 0.8, then the earliest epoch, since more
+    training pulls more than the wanted tags into every picture.
+    """
+    groups: dict[tuple[str, float], list[tuple[Cell, Score]]] = {}
+    for cell, score in scored:
+        if cell.lora is not None:
+            groups.setdefault((str(cell.lora), cell.weight), []).append((cell, score))
+    several = [candidate(group) for group in groups.values()]
+    best = max(it.merit for it in several)
+    good = [it for it in several if it.merit >= best - tolerance]
+    chosen = min(good, key=lambda it: (abs(it.cell.weight - 0.8), str(it.cell.lora)))
+    others = [it for it in several if it is not chosen]
+    second = max(others, key=lambda it: it.merit, default=None)
+    sure = second is None or can_tell(chosen, second)
+    why = reason(chosen, best, len(several), len(good), tolerance)
+    if second:
+        why += f"; runner-up: {name_of(second.cell)} with {second.merit:.2f}"
+    if not sure:
+        why += "; the seeds cannot tell the two apart"
+    return Pick(chosen.cell, chosen.score, why, second.cell if second else None, sure)
+
+
+def candidate(group: Sequence[tuple[Cell, Score]]) -> Candidate:
+    """The prompts of one LoRA at one weight, taken together."""
+    seeds = len(group[0][0].seeds)
+    found: dict[str, list[Sequence[float]]] = {}
+    for _, score in group:
+        for name, measure in score.measures.items():
+            found.setdefault(name, []).append(measure.each)
+    if not found:
+        found["tag_recall"] = [(score.tag_recall,) * seeds for _, score in group]
+    each = [
+        {name: mean(row[seed] for row in rows) for name, rows in found.items()}
+        for seed in range(seeds)
+    ]
+    means = {name: mean(it[name] for it in each) for name in found}
+    return Candidate(*group[0], means, tuple(map(merit, each)))
+
+
+def merit(measures: dict[str, float]) -> float:
+    """What should be high, on average; less copy risk and what is missing of the diversity.
+
+    Up to 1. A leak counts as much as what is gained by it: 1 - leak is one of those on average.
+    """
+    high = [measures[name] for name in GOOD if name in measures]
+    for name in ("leak", "mixing"):
+        if name in measures:
+            high.append(1 - measures[name])
+    lost = max(0.0, 1 - measures.get("diversity", 1.0)) / 2
+    return (mean(high) if high else 0.0) - measures.get("copy_risk", 0.0) - lost
+
+
+def can_tell(one: Candidate, other: Candidate) -> bool:
+    """Whether they are further apart, seed by seed, than chance (the standard error) explains."""
+    gaps = [a - b for a, b in zip(one.each, other.each, strict=True)]
+    return len(gaps) > 1 and abs(mean(gaps)) > stdev(gaps) / math.sqrt(len(gaps))
+
+
+def reason(chosen: Candidate, best: float, of: int, good: int, tolerance: float) -> str:
+    """Why a candidate was chosen, in one sentence with its figures."""
+    facts = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2f}" for name, value in chosen.means.items()
+    )
+    return (
+        f"{facts}: merit {chosen.merit:.2f}, with {best:.2f} the best of {of} places; of the "
+        f"{good} that come within {tolerance:.2f} of it, the nearest to weight 0.8 and then the "
+        "earliest"
+    )
+
+
+def name_of(cell: Cell) -> str:
+    """A place of the sheet as it is spoken of."""
+    return f"{cell.lora.stem if cell.lora else 'the base model'} at {cell.weight:g}"
