@@ -19,6 +19,8 @@ from .runner import Outcome, Work
 
 LATER = ("trigger_missing", "trigger_not_first")
 """Findings that the step Tag sees to."""
+MEASURED = ("blurred", "compressed", "imbalance")
+"""Findings that a person should look at first: a soft or compressed picture may be meant so."""
 
 
 def look_work(folder: Path, below: int, bench: Bench) -> Work:
@@ -57,7 +59,7 @@ def spoken(name: str) -> str:
 def mendable(found: Sequence[Finding]) -> list[str]:
     """Names of what can be mended without asking, spoken, in the order of mending."""
     names = {it.name for it in found if it.changes}
-    return [spoken(name) for name in FIXABLE if name in names and name not in LATER]
+    return [spoken(name) for name in FIXABLE if name in names and name not in LATER + MEASURED]
 
 
 def mend_work(folder: Path, names: Sequence[str], below: int, bench: Bench) -> Work:
