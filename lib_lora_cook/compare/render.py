@@ -19,6 +19,8 @@ from .grid import Cell, sweep_cells
 
 MARGIN, SIDE = 8, 128
 """Pixels around a picture, and the side below which pictures are drawn enlarged."""
+NOTE = 18
+"""Pixels of a line below a picture."""
 INK, PAPER, MARK = (32, 32, 36), (255, 255, 255), (222, 60, 75)
 
 
@@ -133,7 +135,9 @@ def draw_sheet(sheet: Sheet) -> Image.Image:
     """The sheet as one picture, with labels, a note below each cell and a frame round the pick."""
     big, small = _font(16), _font(13)
     width = max(it.width for it in sheet.pictures.values()) + 2 * MARGIN
-    height = max(it.height for it in sheet.pictures.values()) + 2 * MARGIN + 18
+    lines = max((it.count("\n") for it in sheet.notes.values()), default=0) + 1
+    below = NOTE * lines
+    height = max(it.height for it in sheet.pictures.values()) + 2 * MARGIN + below
     left = max(_text_width(row, big) for row in sheet.rows) + 3 * MARGIN
     top = 64
     board = Image.new(
@@ -148,8 +152,9 @@ def draw_sheet(sheet: Sheet) -> Image.Image:
     for (row, column), picture in sheet.pictures.items():
         x, y = left + column * width, top + row * height
         board.paste(picture, (x + (width - picture.width) // 2, y + MARGIN))
-        note = (x + width // 2, y + height - 12)
-        pen.text(note, sheet.notes.get((row, column), ""), INK, font=small, anchor="mm")
+        for place, line in enumerate(sheet.notes.get((row, column), "").split("\n")):
+            note = (x + width // 2, y + height - below + 4 + NOTE * place)
+            pen.text(note, line, INK, font=small, anchor="mm")
         if sheet.marked == (row, column):
             pen.rectangle((x + 2, y + 2, x + width - 3, y + height - 3), outline=MARK, width=3)
     return board

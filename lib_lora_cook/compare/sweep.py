@@ -85,11 +85,11 @@ def lay_out(sweep: Sweep, config: SweepConfig, title: str) -> Sheet:
 
 
 def note_of(score: Score | None) -> str:
-    """What stands below a cell: each measure, with its spread over the seeds."""
+    """What stands below a cell: a line a measure, with its spread over the seeds."""
     if not score:
         return ""
     short = {"tag_recall": "tags", "copy_risk": "copy"}
-    return "  ".join(
+    return "\n".join(
         f"{short.get(name, name)} {it.value:.2f}" + (f"±{it.spread:.2f}" if it.spread else "")
         for name, it in score.measures.items()
     )

@@ -205,6 +205,12 @@ def test_labels_are_drawn() -> None:
     assert ink[0] == 0 < ink[1]
 
 
+def test_each_line_of_a_note_has_its_own_height() -> None:
+    tall = sheet()
+    tall.notes[0, 1] = "recovery 0.92\ndiversity 1.14\ncopy 0.02"
+    assert draw_sheet(tall).height == draw_sheet(sheet()).height + 2 * 2 * 18
+
+
 def test_a_sheet_is_a_png_with_its_settings_inside(tmp_path: Path) -> None:
     path = tmp_path / "new" / "sheet.png"
     save_sheet(draw_sheet(sheet()), path, {"lora_cook": '{"a": 1}', "parameters": "Ähre, 水"})
