@@ -79,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def interruptible(job: ConsoleJob) -> Iterator[None]:
-    """The first Ctrl-C asks the work to stop at a safe place, the second one breaks it off."""
+    """The first Ctrl-C asks the work to stop at a safe place, the second one breaks it off.
+
+    SIGTERM, by which torchrun and batch systems end a process, is taken for a Ctrl-C.
+    """
 
     def on_interrupt(number: int, frame: object) -> None:
         if job.cancelled:
@@ -88,14 +91,15 @@ def interruptible(job: ConsoleJob) -> Iterator[None]:
         job.cancel()
 
     try:
-        before = signal.signal(signal.SIGINT, on_interrupt)
+        before = {it: signal.signal(it, on_interrupt) for it in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: nobody can press Ctrl-C here
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Parser(argparse.ArgumentParser):

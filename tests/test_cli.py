@@ -90,21 +90,22 @@ def test_a_run_that_was_stopped_tells_its_result_and_is_exit_130(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends itself no SIGINT")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_ctrl_c_asks_and_the_second_breaks_off(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[bool] = []
 
     def verb(options: Any, job: ConsoleJob) -> dict[str, Any]:
         for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             seen.append(job.cancelled)
         return {}
 
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     assert run_verb(monkeypatch, verb) == 130
     assert seen == [True]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
     assert "press Ctrl-C again" in capsys.readouterr().err
 
 

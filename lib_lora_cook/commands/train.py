@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from .. import config_file
 from ..config import TrainingConfig
 from ..errors import UserError
-from ..jobs import ConsoleJob
+from ..jobs import ConsoleJob, null_job
 from .base import Verbs, add_verb, make_host
 
 
@@ -30,10 +32,15 @@ def add_verbs(verbs: Verbs) -> None:
 def train(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Cook the run of a file."""
     from ..cook import Options, cook
+    from ..training.distributed import crew_of
     from ..training.memory import peak_bytes
 
     config = config_file.read_run(options.run)
     host = make_host(job)
+    if not crew_of(os.environ).leads:  # The first process alone tells what there is to tell.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        cooked = cook(embedded(config), host, null_job, Options(options.resume))
+        return {"steps": cooked.steps, "stopped": cooked.stopped}
     watch = events_to(options.events) if options.events else Options().watch
     cooked = cook(embedded(config), host, job, Options(options.resume, watch))
     return {

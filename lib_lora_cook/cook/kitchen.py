@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Cancelled
-from ..training.train import EpochEnd, Event, Step, train
+from ..training.train import EpochEnd, Event, Step, Trainer, train
 from .cards import card_of, trial_of
 from .files import lora_name, step_name
 from .larder import Larder
@@ -65,7 +65,7 @@ class Kitchen:
                 self.watch(event)
                 self.draw(event.step, event.epoch if isinstance(event, EpochEnd) else None)
                 cooked.steps = self.trainer.loop.step
-                if not self.owes_an_end():
+                if not owes_an_end(self.trainer):
                     self.rest()
                 began = time.monotonic()
         except Cancelled:
@@ -85,23 +85,18 @@ class Kitchen:
         if self.easel.is_due(step, epoch):
             self.watch(self.easel.draw(step, epoch))
 
-    def owes_an_end(self) -> bool:
-        """Whether an epoch's last step is done and its end not told: a stop waits for its file."""
-        loop, trainer = self.trainer.loop, self.trainer
-        over = loop.batch >= trainer.batches.per_epoch or loop.step >= trainer.total_steps
-        return over and loop.ended < loop.step
-
     def rest(self) -> None:
         """Raise Cancelled if a stop was asked for; wait here as long as a pause is."""
         if self.job.paused:
             self.larder.keep_state()
-        while True:
-            if self.host.interrupted():
-                raise Cancelled
-            self.job.check()
-            if not self.job.paused:
-                return
+        while self.job.paused and not self.is_stopped():
             time.sleep(REST)
+        if self.trainer.crew.any(self.is_stopped()):
+            raise Cancelled
+
+    def is_stopped(self) -> bool:
+        """Whether the person or the WebUI has asked for a stop."""
+        return self.host.interrupted() or self.job.cancelled
 
     def stop(self) -> None:
         """Leave with what was reached, or with nothing where that was asked for."""
@@ -152,6 +147,24 @@ class Kitchen:
         if refusal:
             self.job.log(f"{path.name}: {refusal}")
             larder.files = [it for it in larder.files if it.path != path]
+
+
+def follow(trainer: Trainer, stopped: Callable[[], bool]) -> Cooked:
+    """A run as one of its other processes sees it: a share of every step, and no file."""
+    cooked = Cooked(steps=trainer.loop.step)
+    for _ in train(trainer):
+        cooked.steps = trainer.loop.step
+        if not owes_an_end(trainer) and trainer.crew.any(stopped()):
+            cooked.stopped = "cancelled"
+            break
+    return cooked
+
+
+def owes_an_end(trainer: Trainer) -> bool:
+    """Whether an epoch's last step is done and its end not told: a stop waits for its file."""
+    loop = trainer.loop
+    over = loop.batch >= trainer.batches.per_epoch or loop.step >= trainer.total_steps
+    return over and loop.ended < loop.step
 
 
 def _due(every: int | None, number: int) -> bool:

@@ -16,12 +16,14 @@ from ..networks.attach import make_network
 from ..networks.continued import continued_network, with_ranks_of_file
 from ..networks.targets import network_targets
 from ..training.batches import Batches
+from ..training.distributed import joined
 from ..training.latents import encode_latents
 from ..training.pictures import read_pictures
+from ..training.state import share_loop
 from ..training.train import fixed_seed, make_trainer
 from .checks import check_target, check_writable, problems_of
 from .files import run_name
-from .kitchen import Cooked, Kitchen, Watcher
+from .kitchen import Cooked, Kitchen, Watcher, follow
 from .larder import Larder
 
 
@@ -45,23 +47,38 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
         raise UserError("; ".join(problems), "the run's settings", "Correct them.")
     started = time.time()
     pictures = read_pictures(config)
-    check_writable(config.save)
-    config = under_a_free_name(config, options.resume, job)
-    config = replace(config, network=with_ranks_of_file(config.network))
-    with host.borrow_model(config.model, config.loop.mixed_precision) as model:
-        check_target(config, model.v_prediction)
-        network = build_network(config, model)
-        store = encode_latents(
-            pictures, model, latents_folder(config, host), config.loop.vae_batch_size, job
-        )
-        batches = Batches(pictures, store, config)
-        with network:
-            trainer = make_trainer(config, model, network, batches, job.log)
-            larder = Larder(config, model, pictures, trainer, job, started)
-            larder.prepare(options.resume)
-            cooked = Kitchen(larder, host, options.watch).run()
+    with joined() as crew:
+        if crew.leads:
+            check_writable(config.save)
+            config = under_a_free_name(config, options.resume, job)
+        config = replace(config, network=with_ranks_of_file(config.network))
+        with host.borrow_model(config.model, config.loop.mixed_precision) as model:
+            check_target(config, model.v_prediction)
+            network = build_network(config, model)
+            folder, several = latents_folder(config, host), config.loop.vae_batch_size
+            if crew.size > 1 and folder:  # Each encodes its share, and then finds the others'.
+                encode_latents(pictures[crew.rank :: crew.size], model, folder, several, job)
+                crew.any(False)
+            store = encode_latents(pictures, model, folder, several, job)
+            batches = Batches(pictures, store, config)
+            with network:
+                trainer = make_trainer(config, model, network, batches, job.log)
+                trainer.crew = crew
+                larder = Larder(config, model, pictures, trainer, job, started)
+                cooked = at_work(larder, host, options)
     cooked.seconds = time.time() - started
     return cooked
+
+
+def at_work(larder: Larder, host: Host, options: Options) -> Cooked:
+    """The steps: with files and samples in the process that leads, else without."""
+    trainer, job = larder.trainer, larder.job
+    if trainer.crew.leads:
+        larder.prepare(options.resume)
+    share_loop(trainer.loop, trainer.crew)
+    if trainer.crew.leads:
+        return Kitchen(larder, host, options.watch).run()
+    return follow(trainer, lambda: host.interrupted() or job.cancelled)
 
 
 def under_a_free_name(config: TrainingConfig, resume: bool, job: Job) -> TrainingConfig:

@@ -14,6 +14,7 @@ import torch
 from ..errors import UserError
 from ..networks.attach import Network
 from ..networks.weights import refuse_broken, write_atomically
+from .distributed import Crew
 
 BROKEN = (
     OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError,
@@ -46,8 +47,13 @@ def save_loop(loop: Loop, path: Path, identity: str) -> None:
 
     UserError when a weight is not finite, so that the last good state stays.
     """
+    refuse_broken({key: value.cpu() for key, value in loop.network.tensors().items()}, path)
+    write_atomically(path, loop_bytes(loop, identity))
+
+
+def loop_bytes(loop: Loop, identity: str = "") -> bytes:
+    """All that changes from step to step, as `take_state` takes it."""
     network = {key: value.cpu() for key, value in loop.network.tensors().items()}
-    refuse_broken(network, path)
     stream = io.BytesIO()
     state = {
         "identity": identity,
@@ -57,7 +63,7 @@ def save_loop(loop: Loop, path: Path, identity: str) -> None:
         "place": (loop.step, loop.epoch, loop.batch, loop.ended, loop.refused),
     }
     torch.save(state, stream)
-    write_atomically(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def load_loop(loop: Loop, path: Path, check: Callable[[str], None]) -> None:
@@ -68,14 +74,26 @@ def load_loop(loop: Loop, path: Path, check: Callable[[str], None]) -> None:
     """
     try:
         state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True, map_location="cpu")
-        identity, place = state["identity"], state["place"]
+        identity = state["identity"]
     except BROKEN as error:
         raise UserError(
             f"The saved state cannot be read ({error})", str(path),
             "Start the run without resume: it gets a new name, and nothing is overwritten.",
         ) from None  # fmt: skip
     check(identity)
+    take_state(loop, state)
+
+
+def take_state(loop: Loop, state: dict[str, Any]) -> None:
+    """Take over what `loop_bytes` has written."""
     loop.network.load_tensors(state["network"])
     loop.optimizer.load_state_dict(state["optimizer"])
     loop.scaler.load_state_dict(state["scaler"])
-    loop.step, loop.epoch, loop.batch, loop.ended, loop.refused = place
+    loop.step, loop.epoch, loop.batch, loop.ended, loop.refused = state["place"]
+
+
+def share_loop(loop: Loop, crew: Crew) -> None:
+    """Give every process of a run the first one's weights, optimizer and place."""
+    told = crew.told(loop_bytes(loop) if crew.leads else None) if crew.size > 1 else None
+    if told and not crew.leads:
+        take_state(loop, torch.load(io.BytesIO(told), weights_only=True, map_location="cpu"))

@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..models.trainable import Conditioning, PictureSize, TrainableModel
 from ..networks.attach import Network
 from .batches import Batch, Batches
+from .distributed import ALONE, Crew
 from .groups import GradientCheck, parameter_groups
 from .loss import diffusion_loss
 from .noise import NoiseSchedule, draw_noise, draw_timesteps, perturbed
@@ -74,6 +75,8 @@ class Trainer:
     gradients: GradientCheck
     part: int
     """Pictures computed at once: the batch size, or less where memory ran out."""
+    crew: Crew = ALONE
+    """The processes that compute every batch together."""
     texts: EncodedTexts = field(init=False)
     """What captions say, kept while the text encoder is not trained."""
 
@@ -141,9 +144,10 @@ def optimizer_step(trainer: Trainer, batches: Sequence[Batch]) -> float:
     loop, config = trainer.loop, trainer.config
     set_learning_rates(loop.optimizer, trainer.factor(loop.step))
     loss = accumulate(trainer, batches)
+    parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
+    loss = trainer.crew.sum_gradients(parameters, loss)
     trainer.gradients.look(loop.network)
     loop.scaler.unscale_(loop.optimizer)
-    parameters = [it for group in loop.optimizer.param_groups for it in group["params"]]
     longest = config.optimizer.max_grad_norm or math.inf
     norm = torch.nn.utils.clip_grad_norm_(parameters, longest)
     total, length = torch.stack([loss, norm.to(loss)]).tolist()
@@ -170,11 +174,12 @@ def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> Tensor:
         trainer.loop.optimizer.zero_grad(set_to_none=True)
         try:
             with fixed_seed(key, trainer.model.device) as (generator, rng):
-                shares = [
-                    backward(trainer, mix(trainer, batch, generator, rng), len(batches))
-                    for batch in batches
-                ]
-                return torch.stack(shares).sum()
+                total, rows = torch.zeros((), device=trainer.model.device), 0
+                for batch in batches:
+                    mixed = mix(trainer, batch, generator, rng)
+                    total += backward(trainer, mixed, rows, len(batches))
+                    rows += len(mixed.noisy)
+                return total
         except OUT_OF_MEMORY:
             shrink_parts(trainer)
 
@@ -218,11 +223,13 @@ def mix(trainer: Trainer, batch: Batch, generator: torch.Generator, rng: random.
     return Mixed(batch, noisy, schedule.target(latents, noise, timesteps), timesteps)
 
 
-def backward(trainer: Trainer, mixed: Mixed, batches: int) -> Tensor:
-    """Add a batch's share to the gradients, part by part; returns its share of the loss."""
+def backward(trainer: Trainer, mixed: Mixed, before: int, batches: int) -> Tensor:
+    """Add a batch's share to the gradients, part by part; returns its share of the loss.
+
+    `before` it came so many rows of the same step's other batches.
+    """
     count, total = len(mixed.noisy), torch.zeros((), device=mixed.noisy.device)
-    for start in range(0, count, trainer.part):
-        rows = slice(start, start + trainer.part)
+    for rows in trainer.crew.rows(before, count, trainer.part):
         loss = losses(trainer, mixed, rows).sum() / (count * batches)
         trainer.loop.scaler.scale(loss).backward()
         total += loss.detach()
