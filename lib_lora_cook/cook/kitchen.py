@@ -89,9 +89,11 @@ class Kitchen:
         """Raise Cancelled if a stop was asked for; wait here as long as a pause is."""
         if self.job.paused:
             self.larder.keep_state()
-        while self.job.paused and not self.is_stopped():
+        stopped = self.is_stopped()
+        while self.job.paused and not stopped:
             time.sleep(REST)
-        if self.trainer.crew.any(self.is_stopped()):
+            stopped = self.is_stopped()
+        if self.trainer.crew.any(stopped):
             raise Cancelled
 
     def is_stopped(self) -> bool:
