@@ -139,6 +139,7 @@ def wait_for(webui: Webui, running: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def test_two_epochs_are_listed_and_draw_as_they_should(webui: Webui) -> None:
+    webui.ask("/sdapi/v1/options", {"lora_cook_try": True})
     (base,) = webui.draw()
     webui.cook(NAME)
     status = webui.status_after()
