@@ -24,7 +24,7 @@ from tests.tiny_runs import cook_tiny, snapshot, tiny_run
 def test_settings_that_do_not_go_together_are_told(
     tmp_path: Path, changes: dict[str, Any], told: str
 ) -> None:
-    (found,) = problems_of(tiny_run(tmp_path, Path("toy"), **changes))
+    (found,) = problems_of(tiny_run(tmp_path, tmp_path, **changes))
     assert told in found
 
 

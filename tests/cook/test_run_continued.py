@@ -52,9 +52,7 @@ def test_a_part_that_is_not_trained_is_in_the_new_file_as_it_was(
 def test_a_file_of_another_kind_is_refused_before_the_model_is_borrowed(
     tmp_path: Path, first: Path
 ) -> None:
-    config = tiny_run(
-        tmp_path, Path("nowhere"), network_type="LoHa", network_weights=str(first), **SHORT
-    )
+    config = tiny_run(tmp_path, tmp_path, network_type="LoHa", network_weights=str(first), **SHORT)
     nobody: Any = None
     with pytest.raises(UserError, match="is a LoCon, and network_type is LoHa"):
         cook_tiny(config, nobody)
