@@ -15,6 +15,7 @@ from lib_lora_cook.dataset.duplicates import (
     find_duplicates,
     plan_duplicates,
 )
+from lib_lora_cook.dataset.duplicates.groups import settled
 from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.dataset.journal import apply_changes
 from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
@@ -209,3 +210,35 @@ def test_the_difference_glows_where_the_expression_changes(tmp_path: Path) -> No
     left, top, right, bottom = glow.getbbox() or (0, 0, 0, 0)
     assert 0 < right - left < 128
     assert 0 < bottom - top < 96
+
+
+class Table:
+    """Distances that are given; a person has said that `apart` are no duplicates."""
+
+    def __init__(self, known: dict[tuple[int, int], float], apart: set[int]) -> None:
+        self.known, self.pairs, self.apart = known, list(known), apart
+
+    def distances(self, pairs: list[tuple[int, int]]) -> list[float]:
+        return [self.known[pair] for pair in pairs]
+
+    def distinct(self, one: int, other: int) -> bool:
+        return {one, other} == self.apart
+
+
+@pytest.mark.parametrize(
+    ("to_one", "to_other", "apart", "expected"),
+    [
+        ([10, 10, 10], [20, 20, 90], set(), {0: [1, 2, 3, 4]}),
+        ([10, 10, 10], [20, 20, 90], {0, 1}, {1: [2, 3, 4]}),
+        ([10, 10, 10], [20, 90, 90], set(), {1: [2, 3, 4]}),
+        ([10], [20], set(), {1: [2]}),  # one alone may be too small to tell
+        ([10, 30, 10], [90, 20, 90], set(), {0: [3], 1: [2, 4]}),
+    ],
+)
+def test_two_stars_of_which_most_members_are_near_both_centres_are_one(
+    to_one: list[float], to_other: list[float], apart: set[int], expected: dict[int, list[int]]
+) -> None:
+    known = {(0, 1): 70.0}
+    known |= {(0, at): distance for at, distance in enumerate(to_other, 2)}
+    known |= {(1, at): distance for at, distance in enumerate(to_one, 2)}
+    assert settled(len(to_one) + 2, Table(known, apart), 50, min) == expected

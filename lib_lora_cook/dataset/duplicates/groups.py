@@ -25,6 +25,8 @@ class Group:
     files: tuple[ImageFile, ...]
 
 
+_LEAST_SAYING = 2
+
 Stars = dict[int, list[int]]
 """Centre -> the others."""
 
@@ -76,13 +78,14 @@ def stars(count: int, pairs: Iterable[tuple[int, int]], measure: Measure, limit:
 def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int]], int]) -> Stars:
     """Stars round the `best` of each, made again of those until none of them is another's copy.
 
-    So that what is left when the copies are gone has none.
+    So that what is left when the copies are gone has none. Stars that agree become one.
     """
     members = {it: [it] for it in range(count)}
     while True:
         pairs = [pair for pair in measure.pairs if pair[0] in members and pair[1] in members]
         before = len(members)
-        for centre, others in stars(count, pairs, measure, limit).items():
+        joined = stars(count, pairs, measure, limit) or _agreed(members, measure, limit)
+        for centre, others in joined.items():
             group = members.pop(centre)
             for other in others:
                 if not any(measure.distinct(a, b) for a in group for b in members[other]):
@@ -94,6 +97,33 @@ def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int
                 for it, group in sorted(members.items())
                 if len(group) > 1
             }
+
+
+def _agreed(members: Stars, measure: Measure, limit: float) -> Stars:
+    """Centres of stars that are said to be one, by half of both stars' others and two at least.
+
+    A degraded copy lies nearer to a recoloured or framed copy than to the picture itself, so that
+    copies gather round both. One that is near both alone says nothing: it may be too small to show
+    the expression in which two drawings differ.
+    """
+    home = {it: centre for centre, group in members.items() for it in group}
+    asked: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for one, other in measure.pairs:
+        if (one in members) != (other in members) and home[one] != home[other]:
+            asked[_pair(home[one], home[other])].append((one, other))
+    needed = {
+        (a, b): max(_LEAST_SAYING, (len(members[a]) + len(members[b]) - 2) / 2) for a, b in asked
+    }
+    asked = {ends: pairs for ends, pairs in asked.items() if len(pairs) >= needed[ends]}
+    measure.distances([pair for pairs in asked.values() for pair in pairs])  # all at once
+    found: Stars = {}
+    taken: set[int] = set()
+    for (a, b), pairs in sorted(asked.items()):
+        near = sum(distance <= limit for distance in measure.distances(pairs))
+        if near >= needed[a, b] and not taken.intersection((a, b)):
+            found[a] = [b]
+            taken.update((a, b))
+    return found
 
 
 def _pair(one: int, other: int) -> tuple[int, int]:
