@@ -68,9 +68,13 @@ LAYERS = {
         "torch diffusers transformers safetensors PIL numpy spandrel",
     ),
     "runs": Layer("config config_file", "toml"),
-    "cook": Layer("config config_file dataset models networks training hosts.base", "torch PIL"),
+    # an epoch is scored by the prompts and measures of a sheet
+    "cook": Layer(
+        "config config_file dataset captioning models networks training hosts.base compare",
+        "torch PIL",
+    ),
     # the captions say what to try, the training pictures what was copied
-    "compare": Layer("config dataset captioning hosts.base", "PIL numpy"),
+    "compare": Layer("config dataset captioning hosts.base networks.card", "PIL numpy"),
     "demo": Layer(
         ABOVE + " hosts.detect",
         "torch diffusers transformers tokenizers safetensors onnx onnxruntime PIL numpy",

@@ -1,4 +1,4 @@
-"""`runs` and `queue`: two runs side by side, one again with a change, several in a row."""
+"""`runs` and `queue`: what runs were and told, one again with a change, several in a row."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ from ..errors import UserError
 from ..jobs import ConsoleJob
 from ..runs import queue
 from ..runs.compare import changed, differences
+from ..runs.history import (
+    GUIDE_STEP,
+    Point,
+    epoch_near,
+    history_path,
+    lowest_near,
+    read_history,
+    smoothed,
+)
 from .base import Verbs, add_verb, make_host
 from .formats import write_new
 from .train import embedded
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """`runs compare`, `runs again`, and the `queue`."""
+    """`runs compare`, `runs history`, `runs again`, and the `queue`."""
     parser = add_verb(
         verbs, "runs", compare_runs, "What two runs do not share; a run again with a change.",
         "lora-cook runs compare kafka.toml kafka-2.toml",
@@ -28,6 +37,10 @@ def add_verbs(verbs: Verbs) -> None:
     compare.add_argument("one", type=Path, metavar="RUN.toml")
     compare.add_argument("other", type=Path, metavar="RUN.toml")
     compare.set_defaults(verb=compare_runs, tell=tell_differences)
+    history = action(actions, "history", "the curves, marks and scores of a run, going on even")
+    history.add_argument("run", type=Path, metavar="RUN.toml|RUN.jsonl", help="beside its files")
+    history.add_argument("--near", type=int, default=GUIDE_STEP, help="step of the lowest loss")
+    history.set_defaults(verb=show_history, tell=tell_history)
     again = action(actions, "again", "a run file with some settings otherwise")
     again.add_argument("run", type=Path, metavar="RUN.toml")
     again.add_argument("--set", nargs="+", required=True, metavar="NAME=VALUE", help="as in TOML")
@@ -74,6 +87,44 @@ def tell_differences(result: dict[str, Any]) -> str:
     """One line a setting."""
     lines = [f"{it['setting']}: {it['one']} | {it['other']}" for it in result["differences"]]
     return "\n".join(lines) or "The two runs are the same."
+
+
+def show_history(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
+    """What a run told, and the step near which the guide looks for the lowest loss."""
+    history = read_history(history_path(options.run))
+    steps = [step for step, _ in history.losses]
+    smooth = smoothed([loss for _, loss in history.losses])
+    lowest = lowest_near(history.losses, options.near) if steps else None
+    return {
+        "loss": {"steps": steps, "raw": [it for _, it in history.losses], "smoothed": smooth},
+        "learning_rates": {name: columns(points) for name, points in history.rates.items()},
+        "lowest": lowest and {
+            "step": lowest[0], "loss": lowest[1], "epoch": epoch_near(history, lowest[0])
+        },
+        "samples": [str(path) for it in history.samples for path in it.paths],
+        "scores": [vars(it) for it in history.scores],
+    }  # fmt: skip
+
+
+def columns(points: list[Point]) -> dict[str, list[Any]]:
+    """Points as a column of steps and one of values."""
+    return {"steps": [step for step, _ in points], "values": [value for _, value in points]}
+
+
+def tell_history(result: dict[str, Any]) -> str:
+    """Where the loss was lowest, and a line an epoch that was scored."""
+    lowest, loss = result["lowest"], result["loss"]
+    if not lowest:
+        return "The run has not done a step."
+    epoch = f" (the nearest file is that of epoch {lowest['epoch']})" if lowest["epoch"] else ""
+    lines = [
+        f"{loss['steps'][-1]} steps, loss {loss['smoothed'][-1]:.4f} smoothed",
+        f"lowest near: {lowest['loss']:.4f} at step {lowest['step']}{epoch}",
+    ]
+    for it in result["scores"]:
+        facts = ", ".join(f"{name} {value:.2f}" for name, value in it["measures"].items())
+        lines.append(f"epoch {it['epoch']}: merit {it['merit']:.2f} ± {it['spread']:.2f}: {facts}")
+    return "\n".join(lines)
 
 
 def run_again(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,7 @@ from ..jobs import ConsoleJob
 from .base import Verbs, add_verb, make_host, numbers
 
 if TYPE_CHECKING:
-    from ..captioning.onnx_tagger import OnnxTagger
     from ..compare.grid import Cell
-    from ..compare.judge import Wanted
     from ..compare.score import Score
     from ..compare.sweep import Sweep
     from ..dataset.images import ImageFile
@@ -52,7 +49,8 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     """Draw, score and lay out the cells."""
     from ..captioning import onnx_tagger
     from ..compare.judge import Wanted
-    from ..compare.sweep import growing_sweep, write_cell, write_sweep
+    from ..compare.sweep import growing_sweep, note_on_card, write_cell, write_sweep
+    from ..compare.taught import wanted_of
     from ..config import ModelConfig
     from ..dataset.captions import split_tags
     from ..demo import meal
@@ -63,7 +61,7 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     tags = split_tags(options.tags) if options.tags else []
     wanted = Wanted(tags, tagger) if tags else None
     if options.dataset:
-        wanted = wanted_of(options.dataset, tags, tagger)
+        wanted = wanted_of(taught_by(options.dataset), tags, tagger)
     model = ModelConfig(pretrained_model_name_or_path=options.model or str(meal.CHECKPOINT))
     weights = numbers(options.weights, "--weights", float)
     if options.dataset and weights and 0.0 not in weights:
@@ -79,47 +77,27 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     for done in growing_sweep(config, model, make_host(job), wanted, job):
         write_cell(done, config, len(done.cells), options.out)
     sheet = write_sweep(done, config, options.out, " | ".join(config.prompts))
-    show_pick(done)
+    note_on_card(done)
     return {"sheet": str(sheet), **told(done, options.out), "stopped": done.stopped}
-
-
-def wanted_of(dataset: Path, tags: list[str], tagger: OnnxTagger) -> Wanted:
-    """The prompts and the training pictures of a folder's or a run's subsets."""
-    from ..compare.judge import Wanted, look_at_training
-    from ..compare.prompts import Taught, make_prompts
-
-    subsets, training = [], {}
-    for trigger, images in taught_by(dataset).items():
-        training[trigger] = look_at_training(images, tagger)
-        captions = [[it for it in tags if it != trigger] for tags in training[trigger].captions]
-        subsets.append(Taught(trigger, captions))
-    probes = make_prompts(subsets, [name for _, name in tagger.labels])
-    return Wanted(tags, tagger, probes, training)
 
 
 def taught_by(dataset: Path) -> dict[str, list[ImageFile]]:
     """Trigger -> pictures of a folder, its subfolders, or the subsets of a run file."""
+    from ..compare.taught import by_trigger
     from ..config_file import read_run
-    from ..dataset.captions import split_tags
     from ..dataset.images import scan_subset
-    from ..dataset.tags import evident_trigger
     from .plan import counted_folders
 
-    found: dict[str, list[ImageFile]] = {}
     if dataset.is_dir():
-        folders = [("", path, images) for path, images in counted_folders(dataset).items()]
+        folders = [("", path.name, images) for path, images in counted_folders(dataset).items()]
     elif dataset.is_file():
         folders = [
-            (it.class_tokens, Path(it.image_dir), scan_subset(Path(it.image_dir), []))
+            (it.class_tokens, Path(it.image_dir).name, scan_subset(Path(it.image_dir), []))
             for it in read_run(dataset).subsets if not it.is_reg
         ]  # fmt: skip
     else:
         raise UserError("There is no such folder or run file", dataset, "Check the name.")
-    for tokens, path, images in folders:
-        captions = [split_tags(it.caption) for it in images]
-        if trigger := tokens or evident_trigger(captions, path.name):
-            found.setdefault(trigger, []).extend(images)
-    if not found:
+    if not (found := by_trigger(folders)):
         raise UserError("No captions here begin with a trigger", dataset, "Give --prompt instead.")
     return found
 
@@ -156,17 +134,6 @@ def told_score(score: Score) -> dict[str, Any]:
     if score.tags:
         found |= {"tag_recall": score.tag_recall, "tags": score.tags}
     return found | ({"nearest": score.nearest} if score.nearest else {})
-
-
-def show_pick(done: Sweep) -> None:
-    """Lay the picked weight and its picture on the card of its file."""
-    from ..networks.card import note_preview, note_weight
-
-    if done.pick and done.pick.cell.lora and not done.stopped:
-        cell, stream = done.pick.cell, io.BytesIO()
-        done.previews[cell].save(stream, format="PNG")
-        note_weight(done.pick.cell.lora, cell.weight)
-        note_preview(done.pick.cell.lora, stream.getvalue())
 
 
 def check_sweep(config: SweepConfig, out: Path) -> None:

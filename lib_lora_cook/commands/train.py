@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -46,20 +44,20 @@ def train(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     return {
         "loras": [str(path) for path in cooked.loras], "steps": cooked.steps,
         "seconds": round(cooked.seconds, 2), "peak_bytes": peak_bytes(), "stopped": cooked.stopped,
+        "settled": cooked.settled,
     }  # fmt: skip
 
 
 def events_to(path: Path) -> Callable[[Any], None]:
     """A watcher that adds one JSON line an event; the file is made with the first one."""
+    from ..cook.ledger import event_line
+
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise UserError("Events cannot be written here", path, "Give a file in a folder there is.")
 
     def watch(event: Any) -> None:
-        line = {"event": type(event).__name__, **vars(event)}
-        if not math.isfinite(line.get("loss", 0.0)):
-            line["loss"] = None  # JSON has no NaN
         with open(path, "a", encoding="utf-8") as events:
-            events.write(json.dumps(line) + "\n")
+            events.write(event_line(event))
 
     return watch
 

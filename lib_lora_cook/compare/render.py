@@ -48,11 +48,10 @@ def render_cells(
     done = 0
     with host.open_wardrobe(loras, model) as wardrobe:
         brush = Brush(config, host, wardrobe, job)
-        for _, group in groupby(cells, key=brush.batched_by):
-            for cell, pictures in brush.paint(list(group)):
-                yield cell, pictures
-                done += 1
-                job.report(done, len(cells), "drawing the sheet")
+        for cell, pictures in brush.paint_all(cells):
+            yield cell, pictures
+            done += 1
+            job.report(done, len(cells), "drawing the sheet")
 
 
 @dataclass
@@ -71,6 +70,11 @@ class Brush:
         """What the cells of a batch have in common: the LoRA, and the weight if it must be one."""
         several = cell.lora and self.wardrobe.wears_several(cell.lora)
         return cell.lora, None if several else cell.weight
+
+    def paint_all(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Image.Image]]]:
+        """Each cell as soon as its last picture is done."""
+        for _, group in groupby(cells, key=self.batched_by):
+            yield from self.paint(list(group))
 
     def paint(self, cells: list[Cell]) -> Iterator[tuple[Cell, list[Image.Image]]]:
         """Cells of one LoRA, each as soon as its last picture is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,14 +14,18 @@ from PIL import Image
 from ..config import ModelConfig, SweepConfig
 from ..hosts.base import Host
 from ..jobs import Cancelled, Job
+from ..networks.card import note_pick
 from .actions import infotext
 from .grid import Cell, epoch_of
 from .judge import Judge, Wanted
-from .pick import Pick, pick_cell
+from .pick import Pick, name_of, pick_cell
 from .render import Sheet, draw_sheet, mosaic, render_cells, save_sheet
 from .score import Score
 
-__all__ = ["Sweep", "Wanted", "cell_path", "growing_sweep", "lay_out", "run_sweep", "write_sweep"]
+__all__ = [
+    "Sweep", "Wanted", "cell_path", "growing_sweep", "lay_out", "note_on_card", "run_sweep",
+    "write_sweep",
+]  # fmt: skip
 
 
 @dataclass
@@ -113,6 +118,17 @@ def write_sweep(sweep: Sweep, config: SweepConfig, folder: Path, title: str) -> 
     path = folder / "sheet.png"
     save_sheet(draw_sheet(lay_out(sweep, config, title)), path, settings)
     return path
+
+
+def note_on_card(sweep: Sweep) -> None:
+    """Lay the pick of a whole sheet on the card of its file; see `networks.card.note_pick`."""
+    pick = sweep.pick
+    if pick is None or pick.cell.lora is None or sweep.stopped:
+        return
+    stream = io.BytesIO()
+    sweep.previews[pick.cell].save(stream, format="PNG")
+    rival = name_of(pick.runner_up) if pick.runner_up and not pick.sure else ""
+    note_pick(pick.cell.lora, pick.cell.weight, stream.getvalue(), rival)
 
 
 def write_cell(sweep: Sweep, config: SweepConfig, index: int, folder: Path) -> Path:

@@ -31,3 +31,17 @@ class SampleConfig:
         "host", "The sampler of sample pictures; host: what the WebUI's txt2img tab uses",
         choices=("host", *SAMPLERS),
     )  # fmt: skip
+    score_every_n_epochs: int | None = setting(
+        None, "Score every Nth epoch at weight 1 as a sheet does, by prompts made of the captions",
+        low=1,
+    )  # fmt: skip
+    score_patience: int | None = setting(
+        None, "Stop when N scores in a row were no better than the best before them", low=1
+    )
+    score_tagger: str = setting(
+        "", "Who scores: a tagger's folder, or one of the WebUI's by name; the first if left out"
+    )
+    score_seeds: int = setting(4, "Pictures a prompt that an epoch is scored by", low=1)
+    score_steps: int = setting(
+        0, "Sampling steps of such a picture; 0: what the WebUI's txt2img tab uses", low=0
+    )

@@ -11,7 +11,7 @@ from ..config_file import wrong_values
 from ..errors import UserError
 from ..models import checkpoints
 from ..training import buckets, groups, loss, optimizers, pictures
-from . import samples
+from . import critic, samples
 
 SPARE_BYTES = 64 * 1024 * 1024
 """Room on the disk beyond the files themselves, without which no run is begun."""
@@ -23,6 +23,7 @@ def problems_of(config: TrainingConfig) -> list[str]:
     found += optimizers.problems(config.optimizer)
     found += loss.problems(config.loss, config.model.v_parameterization or None)
     found += [*pictures.problems(config), *groups.problems(config), *samples.problems(config)]
+    found += critic.problems(config)
     found += checkpoints.problems(config.model)
     if all(subset.is_reg for subset in config.subsets):
         found.append("there is no [[subsets]] with an image_dir and without is_reg")

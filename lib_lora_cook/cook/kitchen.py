@@ -13,12 +13,14 @@ from ..hosts.base import Host
 from ..jobs import Cancelled
 from ..training.train import EpochEnd, Event, Step, Trainer, train
 from .cards import card_of, trial_of
+from .critic import Critic, Scored
 from .files import lora_name, step_name
 from .larder import Larder
 from .samples import Easel, Sampled
 from .watchdog import Watchdog
 
-Watcher = Callable[[Event | Sampled], None]
+Told = Event | Sampled | Scored
+Watcher = Callable[[Told], None]
 REST = 0.05
 """Seconds between two looks whether a pause is over."""
 
@@ -31,12 +33,14 @@ class Cooked:
     steps: int = 0
     seconds: float = 0.0
     stopped: str | None = None
-    """Why the run ended before its last step, or None."""
+    """Why the run was stopped before its last step, or None."""
+    settled: str | None = None
+    """Why it ended early as its settings ask for, or None."""
 
 
 @dataclass
 class Kitchen:
-    """One run at work: writes its files, keeps its state, tells its watcher."""
+    """One run at work: writes its files, keeps its state, tells its watcher and its ledger."""
 
     larder: Larder
     host: Host
@@ -49,10 +53,13 @@ class Kitchen:
         self.easel = Easel(
             self.trainer, self.host, self.larder.shelf, self.save.output_name, self.job.log
         )
+        self.critic = Critic(self.trainer, self.host, self.job, self.larder.pictures)
+        self.settled = ""
 
     def run(self) -> Cooked:
         """Take the events of the loop as they come."""
         cooked = Cooked(steps=self.trainer.loop.step)
+        self.critic.prepare(self.larder.ledger.scores())
         try:
             if cooked.steps == 0:
                 self.draw(0, None)
@@ -62,14 +69,15 @@ class Kitchen:
                     self.end_step(event, time.monotonic() - began)
                 else:
                     self.end_epoch(event)
-                self.watch(event)
-                self.draw(event.step, event.epoch if isinstance(event, EpochEnd) else None)
+                self.tell(event)
+                self.taste(event.step, event.epoch if isinstance(event, EpochEnd) else None)
                 cooked.steps = self.trainer.loop.step
                 if not owes_an_end(self.trainer):
                     self.rest()
                 began = time.monotonic()
         except Cancelled:
-            cooked.stopped = "cancelled"
+            cooked.settled = None if self.is_stopped() else self.settled or None
+            cooked.stopped = None if cooked.settled else "cancelled"
             self.stop()
         except KeyboardInterrupt:  # Somewhere inside a step: such a state would be half a step.
             cooked.stopped = "cancelled"
@@ -83,13 +91,28 @@ class Kitchen:
     def draw(self, step: int, epoch: int | None) -> None:
         """The sample pictures that are due."""
         if self.easel.is_due(step, epoch):
-            self.watch(self.easel.draw(step, epoch))
+            self.tell(self.easel.draw(step, epoch))
+
+    def taste(self, step: int, epoch: int | None) -> None:
+        """The sample pictures and the scores that are due."""
+        self.draw(step, epoch)
+        if epoch is not None and self.critic.is_due(epoch):
+            if scored := self.critic.score(step, epoch):
+                self.tell(scored)
+            self.settled = self.critic.settled
+
+    def tell(self, event: Told) -> None:
+        """Write an event down, and pass it on."""
+        self.larder.ledger.note(event)
+        self.watch(event)
 
     def rest(self) -> None:
-        """Raise Cancelled if a stop was asked for; wait here as long as a pause is."""
+        """Raise Cancelled if a stop was asked for, by the scores even; wait out a pause."""
         if self.job.paused:
             self.larder.keep_state()
-        stopped = self.is_stopped()
+        if self.settled:
+            self.job.log(f"the run ends here: {self.settled}")
+        stopped = bool(self.settled) or self.is_stopped()
         while self.job.paused and not stopped:
             time.sleep(REST)
             stopped = self.is_stopped()

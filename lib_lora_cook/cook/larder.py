@@ -37,6 +37,7 @@ from .files import (
     state_name,
     step_name,
 )
+from .ledger import Ledger, ledger_name
 from .resume import check_identity, identity_of, identity_text
 from .samples import FOLDER, is_sample
 
@@ -66,6 +67,7 @@ class Larder:
         self.identity = identity_of(
             self.config, self.pictures, self.model, self.trainer.total_steps
         )
+        self.ledger = Ledger(self.folder / ledger_name(self.name), self.job.log)
         self.files: list[LoraFile] = []
         self.saved_at = 0
         self.state_kept = time.monotonic()
@@ -85,6 +87,7 @@ class Larder:
                 f"Nothing can be written here ({error.strerror})", self.folder,
                 "Choose another output_dir.",
             ) from None  # fmt: skip
+        self.ledger.begin(self.trainer.loop.step)
         check_room(self.folder, self.bytes_to_write())
         check_memory(4 * STATE_COPIES * self.weights(), free_bytes(self.model.device))
 
@@ -158,7 +161,7 @@ class Larder:
     def discard(self) -> None:
         """Remove all that this run has written."""
         for folder in self.shelf.folders:
-            names = [state_name(self.name), f"{self.name}.toml"]
+            names = [state_name(self.name), f"{self.name}.toml", ledger_name(self.name)]
             pictures = [it for it in (folder / FOLDER).glob("*.png") if is_sample(it, self.name)]
             loras = [it.path for it in scan_loras(folder, self.name)]
             for lora in loras:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,20 +149,26 @@ class Easel:
         return Sampled(step, epoch, tuple(str(path) for path in paths if path))
 
     def picture(self, request: GenerateRequest) -> Image.Image:
-        """One picture; the network's mode and all randomness are afterwards as they were."""
-        trainer = self.trainer
-        network, device = trainer.loop.network, trainer.model.device
-        network.eval()
-        try:
-            with (
-                torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-                averaged_weights(trainer.loop.optimizer),
-                autocast(trainer.config, device),
-                torch.no_grad(),
-            ):
-                return self.host.generate(request)[0]
-        finally:
-            network.train()
+        """One picture."""
+        with drawing(self.trainer):
+            return self.host.generate(request)[0]
+
+
+@contextmanager
+def drawing(trainer: Trainer) -> Iterator[None]:
+    """Pictures may be drawn; the network's mode and all randomness are afterwards as they were."""
+    network, device = trainer.loop.network, trainer.model.device
+    network.eval()
+    try:
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+            averaged_weights(trainer.loop.optimizer),
+            autocast(trainer.config, device),
+            torch.no_grad(),
+        ):
+            yield
+    finally:
+        network.train()
 
 
 def picture_name(name: str, place: tuple[int, int | None], number: int, seed: int) -> str:

@@ -11,6 +11,8 @@ from .weights import write_atomically
 
 VERSIONS = {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}
 """Our families -> what the card calls them."""
+DOUBT = "A sheet could not tell the weight"
+"""How the line of the notes begins that says that the preferred weight is a guess."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,23 @@ def write_card(lora: Path, card: LoraCard) -> None:
     _write(lora, {name: value for name, value in told.items() if value} | {"preferred weight": 0})
 
 
-def note_weight(lora: Path, weight: float) -> None:
-    """Write the weight that was found best on the card of a file."""
-    _write(lora, {"preferred weight": weight})
+def note_pick(lora: Path, weight: float, png: bytes, rival: str = "") -> None:
+    """Lay the weight that a sheet has picked, and its picture, on the card of a file.
 
-
-def note_preview(lora: Path, png: bytes) -> None:
-    """Lay a picture beside a file, in place of the one that was there."""
-    write_atomically(preview_path(lora), png)
+    rival: the place that the pick could not be told from. Then only what is not there yet is
+    filled, and the notes say so: what a person or a clearer sheet has found stays.
+    """
+    card = read_card(lora)
+    lines = str(card.get("notes", "")).splitlines()
+    notes = [line for line in lines if not line.startswith(DOUBT)]
+    if rival:
+        if card.get("preferred weight") and notes == lines:
+            return
+        notes.append(f"{DOUBT} {weight:g} from {rival}")
+    told = {"notes": "\n".join(notes)} if notes or lines else {}
+    _write(lora, {**told, "preferred weight": weight})
+    if not (rival and preview_path(lora).exists()):
+        write_atomically(preview_path(lora), png)
 
 
 def drop_lora(lora: Path) -> None:

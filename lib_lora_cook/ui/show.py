@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ..jobs import clock
+from ..runs.history import smoothed
 from . import texts
 from .runner import Snapshot
 
@@ -81,8 +82,6 @@ def problems(found: Sequence[str]) -> str:
 
 WIDTH, HEIGHT = 600, 120
 """Units of the curve's drawing."""
-SMOOTH = 0.95
-"""How much of the curve so far goes into a smoothed point."""
 
 
 def curve(points: Sequence[tuple[int, float]]) -> str:
@@ -108,16 +107,6 @@ def curve(points: Sequence[tuple[int, float]]) -> str:
         f'<svg class="lora_cook_curve" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
         f'role="img" aria-label="{plain(told)}">{"".join(lines)}</svg>{note(told)}'
     )
-
-
-def smoothed(values: Sequence[float]) -> list[float]:
-    """A running mean that forgets, not drawn towards nought at its start."""
-    found: list[float] = []
-    total = weight = 0.0
-    for value in values:
-        total, weight = SMOOTH * total + value, SMOOTH * weight + 1
-        found.append(total / weight)
-    return found
 
 
 def note(text: str) -> str:

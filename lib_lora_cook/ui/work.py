@@ -110,8 +110,7 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
     """A sheet of epoch x weight, with a pick where tags are asked for."""
 
     def work(job: Job) -> Outcome:
-        from ..compare.sweep import Wanted, run_sweep, write_sweep
-        from ..networks.card import note_weight
+        from ..compare.sweep import Wanted, note_on_card, run_sweep, write_sweep
 
         wanted = None
         if tasting.tags.strip() and tasting.tagger:
@@ -122,8 +121,7 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
         sweep = run_sweep(tasting.config, tasting.model, host, wanted, job)
         title = f"{tasting.name}: " + " | ".join(tasting.config.prompts)
         path = write_sweep(sweep, tasting.config, tasting.folder, title)
-        if sweep.pick and sweep.pick.cell.lora:
-            note_weight(sweep.pick.cell.lora, sweep.pick.cell.weight)
+        note_on_card(sweep)
         text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
         stopped = sweep.stopped is not None
         return Outcome(text, stopped=stopped, sheet=path, pick=pick_sentence(sweep.pick))

@@ -73,3 +73,32 @@ def test_the_queue(tmp_path: Path, folder: Path, capsys: Capture) -> None:
     (tmp_path / "bad.toml").write_text("netwrk_dim = 3", encoding="utf-8")
     assert cli.main(["queue", "add", str(tmp_path / "bad.toml")]) == 2
     assert len(told(capsys, "queue", "list")["queue"]) == 1
+
+
+def test_what_a_run_told_is_shown(tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "kafka.toml"
+    events: list[dict[str, Any]] = [
+        {"event": "Step", "step": step, "epoch": 1, "loss": loss, "learning_rates": {"lr/unet": 1}}
+        for step, loss in ((1, 0.5), (2, 0.3), (3, 0.4))
+    ]
+    events += [
+        {"event": "EpochEnd", "step": 3, "epoch": 1},
+        {"event": "Sampled", "step": 3, "epoch": 1, "pictures": ["a.png"]},
+        {"event": "Scored", "step": 3, "epoch": 1, "merit": 0.7, "spread": 0.1,
+         "measures": {"copy_risk": 0.2}, "best": 1},
+    ]  # fmt: skip
+    text = "".join(json.dumps(it) + "\n" for it in events)
+    (tmp_path / "kafka.jsonl").write_text(text, encoding="utf-8")
+    result = told(capsys, "runs", "history", run)
+    assert result["loss"]["steps"] == [1, 2, 3]
+    assert result["loss"]["raw"] == [0.5, 0.3, 0.4]
+    assert result["loss"]["smoothed"][0] == 0.5
+    assert result["learning_rates"] == {"lr/unet": {"steps": [1, 2, 3], "values": [1, 1, 1]}}
+    assert (result["lowest"]["step"], result["lowest"]["epoch"]) == (2, 1)
+    assert result["samples"] == ["a.png"]
+    assert [(it["epoch"], it["merit"]) for it in result["scores"]] == [(1, 0.7)]
+    assert cli.main(["runs", "history", str(run)]) == 0
+    shown = capsys.readouterr().out
+    assert "step 2" in shown and "epoch 1: merit 0.70 ± 0.10: copy_risk 0.20" in shown
+    (tmp_path / "kafka.jsonl").write_text("", encoding="utf-8")
+    assert told(capsys, "runs", "history", run)["lowest"] is None

@@ -13,19 +13,21 @@ import pytest
 from PIL import Image
 
 from lib_lora_cook.captioning.base import Tags
-from lib_lora_cook.compare.pick import pick_cell
+from lib_lora_cook.compare.pick import name_of, pick_cell
 from lib_lora_cook.compare.render import MARK, draw_sheet
 from lib_lora_cook.compare.sweep import (
     Wanted,
     cell_path,
     growing_sweep,
     lay_out,
+    note_on_card,
     run_sweep,
     write_sweep,
 )
 from lib_lora_cook.config import ModelConfig, SweepConfig
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Cancelled, Job, null_job
+from lib_lora_cook.networks.card import preview_path, read_card
 from tests.tiny_runs import cook_tiny, snapshot, tiny_run
 
 
@@ -103,6 +105,30 @@ def test_weight_0_is_the_base_model_and_others_are_not(
     assert not any(np.array_equal(it, np.asarray(bare)) for it in pixels.values())
     found = [it.tobytes() for it in pixels.values()]
     assert len(set(found)) == len(found)
+
+
+def test_the_pick_is_laid_on_the_card_and_a_doubt_with_it(
+    tmp_path: Path, host: Any, config: SweepConfig, model: ModelConfig
+) -> None:
+    config = replace(config, prompts=("star",), weights=(1.0, 4.0))
+    done = run_sweep(config, model, host, WANTED, null_job)
+    assert done.pick is not None and done.pick.runner_up is not None
+    done.stopped = "cancelled"
+    lora = tmp_path / "picked.safetensors"
+    cell = replace(done.pick.cell, lora=lora)
+    done.previews[cell] = done.previews[done.pick.cell]
+    done.pick = replace(done.pick, cell=cell, sure=False)
+    note_on_card(done)
+    assert read_card(lora) == {}, "a sheet that was stopped has not seen all places"
+    done.stopped = None
+    note_on_card(done)
+    assert read_card(lora)["preferred weight"] == cell.weight
+    assert name_of(done.pick.runner_up) in read_card(lora)["notes"]
+    with Image.open(preview_path(lora)) as image:
+        assert image.tobytes() == done.previews[cell].tobytes()
+    done.pick = replace(done.pick, sure=True)
+    note_on_card(done)
+    assert not read_card(lora)["notes"]
 
 
 def test_the_same_sweep_again_is_the_same_picture(

@@ -234,7 +234,10 @@ def test_broken_weights_are_never_published_and_the_good_files_stay(
         with pytest.raises(UserError) as caught:
             cook_tiny(tiny_run(tmp_path, sd1_folder), host, breaks)
     assert "no finite numbers" in str(caught.value) or "no number" in str(caught.value)
-    assert snapshot(tmp_path / "loras") == good
+    after = snapshot(tmp_path / "loras")
+    told = good.pop("tiny.jsonl")
+    assert after.pop("tiny.jsonl", b"").startswith(told)  # type: ignore[union-attr, arg-type]
+    assert after == good
     assert "tiny-000001.safetensors" in good
 
 

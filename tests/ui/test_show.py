@@ -91,12 +91,6 @@ def test_a_curve_is_a_drawing_with_its_figures_in_words() -> None:
     assert show.curve([(1, 0.0), (2, 0.0)]).count("<polyline") == 2
 
 
-def test_a_smoothed_curve_begins_at_its_first_point_and_lags_behind() -> None:
-    found = show.smoothed([1.0, 0.0, 0.0])
-    assert found[0] == 1.0
-    assert found[0] > found[1] > found[2] > 0.0
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_cell_of_a_table_becomes_markup(text: str) -> None:
     assert is_plain(show.table([text], [[text]]) + show.lead(text) + show.note(text), text)
