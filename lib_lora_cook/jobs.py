@@ -42,8 +42,8 @@ class Job:
     def show(self, samples: tuple[Path, ...], label: str = "") -> None:
         """Show the pictures that were drawn last, and say when."""
 
-    def plot(self, step: int, value: float) -> None:
-        """Add a point to the curve of what is made smaller."""
+    def plot(self, step: int, value: float, name: str = "loss") -> None:
+        """Add a point to one of the work's curves."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -62,6 +62,7 @@ def plan_of(
     folders: dict[Path, list[ImageFile]], batch: int, rule: Rule | None = None
 ) -> dict[str, Any]:
     """Repeats, epochs, steps and the sum; what a folder just over a row might leave out."""
+    from ..training.pictures import smallest
     from ..training.plan import GUIDES, propose, sum_text
 
     counts = [len(images) for images in folders.values()]
@@ -73,16 +74,8 @@ def plan_of(
     return {
         "subsets": subsets, "total": proposed.total, "epochs": proposed.epochs,
         "steps": proposed.steps, "sum": sum_text(proposed, counts, batch),
-        "leave_out": [name for images in folders.values() for name in smallest(images)],
+        "leave_out": [str(it.path) for images in folders.values() for it in smallest(images)],
     }  # fmt: skip
-
-
-def smallest(images: list[ImageFile]) -> list[str]:
-    """The pictures with the fewest pixels, as many as the folder might leave out."""
-    from ..training.plan import to_leave_out
-
-    by_size = sorted(images, key=lambda image: (image.width * image.height, str(image.path)))
-    return [str(image.path) for image in by_size[: to_leave_out(len(images))]]
 
 
 def plan_run(config: TrainingConfig, job: ConsoleJob) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import BucketConfig, SubsetConfig, TrainingConfig
 from ..dataset.captions import split_tags
@@ -18,9 +19,12 @@ from ..dataset.images import (
     scan_subset,
 )
 from ..errors import UserError
-from ..models.trainable import PictureSize
 from .buckets import BucketFit, Size, bucket_for, bucket_resolutions
 from .captions import caption_of_file_text
+from .plan import to_leave_out
+
+if TYPE_CHECKING:
+    from ..models.trainable import PictureSize
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Picture:
         cut; its authors note that they have no answer.
         """
         left, top = corner or self.fit.crop_left_top(mirrored)
+        from ..models.trainable import PictureSize  # a page that counts pictures needs no torch
+
         bucket_width, bucket_height = self.fit.bucket
         return PictureSize(
             (self.image.height, self.image.width), (top, left), (bucket_height, bucket_width)
@@ -72,6 +78,12 @@ def read_pictures(config: TrainingConfig) -> list[Picture]:
     if errors:
         raise errors[0]
     return pictures
+
+
+def smallest(images: Sequence[ImageFile]) -> list[ImageFile]:
+    """The pictures with the fewest pixels, as many as a folder just over a row might leave out."""
+    by_size = sorted(images, key=lambda image: (image.width * image.height, str(image.path)))
+    return by_size[: to_leave_out(len(images))]
 
 
 @dataclass(frozen=True)

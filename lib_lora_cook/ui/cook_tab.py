@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import gradio as gr
 
 from . import show, texts
-from .components import field, listen, make
+from .components import field, make
 from .form import Widget
-from .handlers import Handlers
+from .kept_tab import KeptHandlers, build_kept
+from .plan_tab import PlanHandlers, build_plan
+from .queue_tab import QueueHandlers, build_queue
 from .recipe_tab import RecipeHandlers, build_folds, build_recipe
+
+Look = tuple[Callable[..., Any], list[Any], list[Any]]
+"""A function, what it is given, where its answer goes."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +28,17 @@ class CookTab:
     fields: dict[str, Any]
     start: Any
     problems: Any
-    planned: list[Any]
-    """What the sentence about the folder is made of, then what it goes to."""
+    looks: list[Look]
+    """What is looked at again when the page opens, and when work has begun or ended."""
 
 
-def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandlers) -> CookTab:
+def build_cook(widgets: list[Widget], recipes: RecipeHandlers) -> CookTab:
     """The step inside the present tab."""
     fields: dict[str, Any] = {}
     recipe = build_recipe(recipes)
     with gr.Column(elem_classes=["lora_cook_group", "lora_cook_main"]):
         fields |= {it.name: field(it) for it in widgets if it.main}
-    planned = _build_plan(fields, handlers)
+    place = gr.Column()
     with gr.Row(elem_classes=["lora_cook_actions"]):
         start = make(gr.Button, value=texts.START, variant="primary", elem_id="lora_cook_start")
     gr.HTML(show.note(texts.START_HELP))
@@ -47,22 +53,15 @@ def build_cook(widgets: list[Widget], handlers: Handlers, recipes: RecipeHandler
             with gr.Column(elem_classes=["lora_cook_group"]):
                 gr.HTML(f"<h3>{show.plain(texts.GROUPS[group])}</h3>")
                 fields |= {it.name: field(it) for it in members}
-    build_folds(fields, recipe, problems, recipes)
-    return CookTab({it.name: fields[it.name] for it in widgets}, start, problems, planned)
-
-
-def _build_plan(fields: dict[str, Any], handlers: Handlers) -> list[Any]:
-    """The sentence about the folder, and the button that takes its numbers over."""
-    with gr.Row(elem_classes=["lora_cook_actions"]):
-        sentence = gr.HTML(show.note(texts.PLAN_EMPTY), elem_id="lora_cook_plan")
-        use = make(
-            gr.Button, value=texts.USE_PLAN, visible=False, size="sm", scale=0, min_width=160,
-            elem_id="lora_cook_use_plan",
-        )  # fmt: skip
-    numbers = gr.State([])
-    asked = [fields["image_dir"], fields["train_batch_size"]]
-    for event in (fields["image_dir"].change, fields["train_batch_size"].change):
-        listen(event, handlers.on_folder, asked, [sentence, use, numbers])
-    filled = [fields["num_repeats"], fields["max_train_epochs"]]
-    listen(use.click, handlers.on_use_plan, [numbers], filled)
-    return [*asked, sentence, use, numbers]
+    with place:
+        plans = PlanHandlers(recipes.bench, widgets)
+        plan = build_plan(fields, recipe[1], problems, plans)
+    build_folds(fields, recipe, recipes)
+    waits, keeps = QueueHandlers(recipes.bench, widgets), KeptHandlers(recipes.bench, widgets)
+    waiting = build_queue(fields, problems, waits)
+    kept = build_kept(fields, keeps)
+    looks: list[Look] = [
+        (plans.on_plan, plan.asked, plan.shown), (waits.shown, waiting[1:], waiting),
+        (keeps.on_look, kept, kept),
+    ]  # fmt: skip
+    return CookTab({it.name: fields[it.name] for it in widgets}, start, problems, looks)

@@ -15,7 +15,7 @@ from .. import config_file
 from ..config import ModelConfig
 from ..errors import UserError
 from ..hosts.base import Host
-from . import gallery, remembered, runs, show, texts, work
+from . import charts, gallery, remembered, runs, show, texts, work
 from .form import Widget, read_sweep, read_training
 from .runner import Runner, Work, short_home
 
@@ -42,7 +42,8 @@ class Handlers:
         sheet = self.runner.last_sheet()
         marks = [f"{snapshot.number} {snapshot.state}", str(snapshot.logged),
                  str(sheet.number if sheet else 0), f"{snapshot.number} {len(snapshot.strip)}",
-                 f"{snapshot.number} {snapshot.curve[-1:]}", str(snapshot.paused)]  # fmt: skip
+                 f"{snapshot.number} {[it[-1:] for _, it in snapshot.curves]}",
+                 str(snapshot.paused)]  # fmt: skip
         old = [*seen.split("/"), *[""] * len(marks)]
         updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 11
         if snapshot.busy or marks[0] != old[0]:
@@ -60,7 +61,7 @@ class Handlers:
             updates[8] = gr.update(visible=snapshot.busy, value=label)
             updates[9] = gr.update(visible=snapshot.busy)
         if marks[4] != old[4]:
-            updates[10] = show.curve(snapshot.curve)
+            updates[10] = charts.curves(snapshot)
         if marks[3] != old[3]:
             updates[11] = gallery.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
         return [*updates, "/".join(marks)]
@@ -99,7 +100,9 @@ class Handlers:
         """Draw a sheet, or tell all that is wrong with it; then what `on_poll` gives."""
         typed = dict(zip((it.name for it in self.sweep), values, strict=True))
         remembered.write_remembered(self.host.cache_dir, "sweep", {**typed, "tags": tags})
-        run = self.runs().get(key or "")
+        run = self.runs().get(key) if key else next(iter(self.runs().values()), None)
+        if run and not key:  # the list is not filled yet: what it would be filled with
+            names = [it.name for it in runs.spread(run.loras)]
         loras = tuple(str(it) for it in run.loras if it.name in names) if run else ()
         config, problems = read_sweep(typed, loras, self.sweep)
         tagger = tagger if tagger in self.host.taggers() else ""
@@ -129,25 +132,9 @@ class Handlers:
                 problems = [str(error)]
         return show.problems(problems)
 
-    def on_folder(self, folder: str, batch: str) -> Updates:
-        """The proposal for a folder: its sentence, the button, and the numbers it would fill in."""
-        try:
-            size = max(1, int(batch))
-        except (TypeError, ValueError):
-            size = 1
-        found = work.propose_for(folder or "", size)
-        button = gr.update(visible=found.num_repeats > 0)
-        return [show.note(found.text), button, [str(found.num_repeats), str(found.epochs)]]
-
-    def on_use_plan(self, plan: list[str]) -> Updates:
-        """num_repeats and max_train_epochs as proposed."""
-        return list(plan) if plan else [KEEP, KEEP]
-
     def runs(self) -> dict[str, runs.Run]:
-        """The runs below the host's LoRA folder and the last output_dir, by name."""
-        last = remembered.read_remembered(self.host.cache_dir, "training").get("output_dir")
-        folders = [self.host.lora_dir, *([Path(last)] if isinstance(last, str) and last else [])]
-        return {run.name: run for run in runs.scan_runs(folders)}
+        """The runs that are known, by name."""
+        return runs.known_runs(self.host.lora_dir, self.host.cache_dir)
 
     def on_runs(self, prompts: str) -> Updates:
         """The run, its files, the prompts and a sentence, after a look at the folder."""
@@ -173,10 +160,10 @@ class Handlers:
         except UserError:
             return [files, KEEP]
 
-    def on_tags(self, tags: str) -> Updates:
+    def on_tags(self, tags: str) -> Any:
         """The tags to look for, where none are given: those that were pruned into the trigger."""
         told = remembered.read_remembered(self.host.cache_dir, "sweep").get("tags", "")
-        return [KEEP if (tags or "").strip() else told]
+        return KEEP if (tags or "").strip() else told
 
     def on_load(self) -> Updates:
         """What was last typed into every widget of both forms, and the tags."""

@@ -6,7 +6,6 @@ It lives as long as the server: a page that is reloaded, and a second window, fi
 from __future__ import annotations
 
 import errno
-import math
 import os
 import threading
 import time
@@ -21,11 +20,14 @@ from typing import Literal
 from ..errors import UserError
 from ..jobs import Cancelled, Job
 from . import texts
+from .curve import Curve, Point
 
 State = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 LOG_LINES = 100
-STRIP, CURVE = 60, 600
-"""Times that samples are kept of, points that a curve has at most."""
+STRIP = 60
+"""Times that samples are kept of."""
+LOSS = "loss"
+"""The curve of what is made smaller."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Snapshot:
     """The pictures drawn last while it went on."""
     strip: tuple[tuple[str, tuple[Path, ...]], ...] = field(default=(), repr=False)
     """All such pictures, each time's with its label."""
-    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
-    """(step, loss), the earliest first."""
+    curves: tuple[tuple[str, tuple[Point, ...]], ...] = field(default=(), repr=False)
+    """Name -> (step, value), the earliest first."""
     error: str = ""
     details: str = field(default="", repr=False)
     outcome: Outcome | None = None
@@ -88,8 +90,7 @@ class RunningJob(Job):
         self._now = Snapshot(title=title, state="running", number=number)
         self._clock, self._lock, self._stop = clock, threading.RLock(), threading.Event()
         self._discard = False
-        self._curve: list[tuple[int, float]] = []
-        self._every = 1
+        self._curves: dict[str, Curve] = {}
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._begun = clock()
         self._ended: float | None = None
@@ -126,14 +127,10 @@ class RunningJob(Job):
             strip = (*self._now.strip, (label, samples))[-STRIP:]
             self._now = replace(self._now, samples=samples, strip=strip)
 
-    def plot(self, step: int, value: float) -> None:
-        """Take a point; of a long curve every second one, then every fourth, and so on, is kept."""
+    def plot(self, step: int, value: float, name: str = LOSS) -> None:
+        """Take a point of a curve."""
         with self._lock:
-            if step % self._every == 0 and math.isfinite(value):
-                self._curve.append((step, value))
-            if len(self._curve) > CURVE:
-                self._every *= 2
-                self._curve = [it for it in self._curve if it[0] % self._every == 0]
+            self._curves.setdefault(name, Curve()).add(step, value)
 
     def report(self, done: int, total: int, text: str = "") -> None:
         with self._lock:
@@ -173,9 +170,8 @@ class RunningJob(Job):
         """How it stands now."""
         with self._lock:
             seconds = (self._ended or self._clock()) - self._begun
-            return replace(
-                self._now, seconds=seconds, log=tuple(self._log), curve=tuple(self._curve)
-            )
+            curves = tuple((name, tuple(it.points)) for name, it in self._curves.items())
+            return replace(self._now, seconds=seconds, log=tuple(self._log), curves=curves)
 
     def end(self, state: State, outcome: Outcome | None = None) -> None:
         """Note that the work is over."""

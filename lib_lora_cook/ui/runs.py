@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .remembered import read_remembered
+
 SHOWN = 10
 """LoRA files of one run that are chosen for a sheet at first."""
 
@@ -32,6 +34,13 @@ def scan_runs(folders: Iterable[Path]) -> list[Run]:
                 name = file.relative_to(folder).with_suffix("").as_posix()
                 found[file] = Run(_unused(name, file, found.values()), file, loras)
     return sorted(found.values(), key=lambda run: _age(run.file), reverse=True)
+
+
+def known_runs(lora_dir: Path, cache_dir: Path) -> dict[str, Run]:
+    """Every run below the host's folder and the last output_dir, by name."""
+    last = read_remembered(cache_dir, "training").get("output_dir")
+    folders = [lora_dir, *([Path(last)] if isinstance(last, str) and last else [])]
+    return {run.name: run for run in scan_runs(folders)}
 
 
 def lora_names(folder: Path) -> list[str]:

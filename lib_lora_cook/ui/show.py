@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 
 from ..jobs import clock
-from ..runs.history import smoothed
 from . import texts
 from .runner import Snapshot
 
@@ -78,35 +77,6 @@ def problems(found: Sequence[str]) -> str:
     items = "".join(f"<li>{plain(problem)}</li>" for problem in found)
     head = f"<strong>{plain(texts.PROBLEMS)}</strong>"
     return f'<div class="lora_cook_mistake" role="alert">{head}<ul>{items}</ul></div>'
-
-
-WIDTH, HEIGHT = 600, 120
-"""Units of the curve's drawing."""
-
-
-def curve(points: Sequence[tuple[int, float]]) -> str:
-    """Loss over steps as a drawing: raw, and smoothed over it; nothing for less than two points."""
-    if len(points) < 2:
-        return ""
-    smooth = smoothed([value for _, value in points])
-    steps = [step for step, _ in points]
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    lines = []
-    for name, values in (("raw", [value for _, value in points]), ("smooth", smooth)):
-        places = " ".join(
-            f"{WIDTH * (step - steps[0]) / (steps[-1] - steps[0]):.1f},"
-            f"{HEIGHT * (1 - (value - low) / ((high - low) or 1)):.1f}"
-            for step, value in zip(steps, values, strict=True)
-        )
-        lines.append(
-            f'<polyline class="lora_cook_{name}" fill="none" stroke-width="2" '
-            f'vector-effect="non-scaling-stroke" points="{places}"/>'
-        )
-    told = texts.CURVE.format(steps=steps[-1], first=smooth[0], last=smooth[-1])
-    return (
-        f'<svg class="lora_cook_curve" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
-        f'role="img" aria-label="{plain(told)}">{"".join(lines)}</svg>{note(told)}'
-    )
 
 
 def note(text: str) -> str:

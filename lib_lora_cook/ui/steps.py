@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from . import tagging, work
+from . import planning, tagging
 from .bench import Bench, counted
 from .clean_tab import CleanHandlers
 from .components import go_to
@@ -80,6 +80,6 @@ class StepHandlers:
 def cook_values(dataset: str, trigger: str) -> Updates:
     """image_dir, class_tokens, output_name, num_repeats and max_train_epochs for a dataset."""
     plain = "".join(it for it in trigger or Path(dataset).name if it not in '/\\:*?"<>|')
-    found = work.propose_for(dataset, BATCH)
-    numbers = [str(found.num_repeats), str(found.epochs)] if found.num_repeats else [KEEP, KEEP]
+    found = planning.proposal(dataset, BATCH)
+    numbers = [str(found.num_repeats[0]), str(found.epochs)] if found else [KEEP, KEEP]
     return [dataset, trigger, plain or KEEP, *numbers]

@@ -92,7 +92,7 @@ def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> Non
         with gr.TabItem(texts.TAG, id="tag", elem_id="lora_cook_tag"):
             tag = build_tag(dataset, steps.tag)
         with gr.TabItem(texts.COOK, id="cook", elem_id="lora_cook_cook"):
-            cook = build_cook(training, handlers, RecipeHandlers(bench, training))
+            cook = build_cook(training, RecipeHandlers(bench, training))
         with gr.TabItem(texts.TASTE, id="taste", elem_id="lora_cook_taste"):
             taste = build_taste(sweep, handlers)
     with gr.Accordion(texts.LOG, open=False, elem_id="lora_cook_log_fold"):
@@ -160,7 +160,9 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
         fields[it] for it in
         ("image_dir", "class_tokens", "output_name", "num_repeats", "max_train_epochs")
     ]  # fmt: skip
-    listen(again.click, handlers.on_folder, page.cook.planned[:2], page.cook.planned[2:])
+    for event in (tab.load, again.click):
+        for function, asked, answered in page.cook.looks:
+            listen(event, function, asked, answered)
     wire_gallery(clean.gallery, GalleryHandlers(steps.bench), page.dataset, fields["resolution"])
     for event in (form[3].change, form[4].blur):
         listen(event, steps.on_refresh, [page.dataset, *form], shown)

@@ -176,10 +176,22 @@ GROUPS = {
 NOT_SET = "empty: not set"
 USE_PLAN = "Use these numbers"
 PLAN_EMPTY = "Give a folder of pictures, and its repeats and epochs are proposed here."
-PLAN = (
-    "{images} pictures, {captions} with a caption. Proposed: {repeats} repeats and {epochs} epochs,"
-    " which is {steps} steps of {batch} pictures."
+PLAN = "{images} pictures, {captions} with a caption."
+PLAN_OWN = "These settings: {sum}."
+PLAN_GUIDE = "The guide's: {sum}."
+LEAVE_OUT = (
+    "{count} over {left}: without the smallest ({names}) the repeats come out even. Leaving them "
+    "out can be undone in Clean."
 )
+LEAVE_OUT_BUTTON = "Leave them out"
+LEFT_OUT_WHAT = "leave out the smallest"
+BUCKET_USE = (
+    "{width}×{height}: {count} pictures, {mean} cut off in the mean, at most {most}, of {name}"
+)
+MORE_BUCKETS = "and {count} more sizes with fewer pictures."
+MEASURE = "Measure time and memory"
+MEASURING = "Measuring {name}"
+MEASURED = "{steps} steps of {each:.2f} s take {time} in all, and {memory:.1f} GB of memory"
 PLAN_UNREAD = "{count} pictures cannot be read, the first is {name} ({why})."
 
 # Pictures
@@ -243,7 +255,19 @@ IMPORT_PATH_HELP = (
 IMPORT = "Read it"
 IMPORTED = "The settings above are now those of the file."
 NOT_HERE = "not here: {name}"
-QUEUE_FOLD = "Queue"
+QUEUE_FOLD = "Queue: runs that are cooked one after another"
+QUEUE_RUN = "A run of the queue"
+QUEUE_RUN_HELP = "It can be moved and removed while others cook"
+EARLIER, LATER, REMOVE = "Earlier", "Later", "Remove"
+QUEUE_STATES = {"waiting": "waits", "cooking": "cooks", "done": "done", "failed": "failed"}
+KEPT_FOLD = "Earlier runs: compare two, or cook one again"
+KEPT_ONE, KEPT_OTHER = "One run", "Another"
+KEPT_ONE_HELP, KEPT_OTHER_HELP = "Of the LoRA folder, newest first", "To lay beside it"
+COMPARE = "What differs between the two"
+RUN_AGAIN = "Take over the settings of the one"
+RUN_AGAIN_TOLD = "The settings above are those of {name}: change what you like, and start."
+TWO_RUNS = "Choose two runs."
+SAME_RUNS = "The two runs have the same settings."
 QUEUE_ADD = "Add this run to the queue"
 QUEUE_START = "Cook what waits"
 QUEUE_HEADS = ("Number", "Run", "State", "")
@@ -253,7 +277,9 @@ QUEUE_DONE = "{done} of {count} runs in the queue are done."
 STOPPED = "stopped"
 PAUSE, RESUME, DISCARD = "Pause", "Go on", "Stop and discard"
 PAUSED = "{title}: paused"
-CURVE = "Loss over {steps} steps, from {first:.3f} to {last:.3f} smoothed"
+CURVE = "Loss over {steps} steps, from {first:.3f} to {last:.3f} smoothed."
+LOWEST = "Lowest near step 800 or the last one: {loss:.3f} at step {step}, the line."
+MERIT = "merit of the epoch"
 SAMPLES_AT = "epoch {epoch}"
 SAMPLES_STEP = "step {step}"
 

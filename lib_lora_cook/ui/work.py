@@ -12,25 +12,13 @@ from typing import TYPE_CHECKING
 
 from ..config import ModelConfig, SubsetConfig, SweepConfig, TrainingConfig
 from ..dataset.captions import split_tags
-from ..dataset.images import Failure, scan_subset
-from ..errors import UserError
 from ..hosts.base import Host
-from ..jobs import Job
-from ..training.plan import propose
+from ..jobs import Job, clock
 from . import texts
 from .runner import Outcome, Work, short_home
 
 if TYPE_CHECKING:
     from ..compare.pick import Pick
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a folder of pictures suggests; repeats 0 where there is none to suggest."""
-
-    text: str
-    num_repeats: int = 0
-    epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,26 +31,6 @@ class Tasting:
     folder: Path
     tags: str = ""
     tagger: str = ""
-
-
-def propose_for(folder: str, batch_size: int) -> Proposal:
-    """The guide's repeats and epochs for a folder, or in one sentence why there are none."""
-    if not folder.strip():
-        return Proposal(texts.PLAN_EMPTY)
-    failed: list[Failure] = []
-    try:
-        images = scan_subset(Path(folder.strip()).expanduser(), failed)
-    except UserError as error:
-        return Proposal(short_home(str(error)))
-    plan = propose([len(images)], batch_size)
-    text = texts.PLAN.format(
-        images=len(images), captions=sum(bool(it.caption.strip()) for it in images),
-        repeats=plan.num_repeats[0], epochs=plan.epochs, steps=plan.steps, batch=batch_size,
-    )  # fmt: skip
-    if failed:
-        path, why = failed[0]
-        text += " " + texts.PLAN_UNREAD.format(count=len(failed), name=path.name, why=why)
-    return Proposal(text, plan.num_repeats[0], plan.epochs)
 
 
 def training_problems(config: TrainingConfig) -> list[str]:
@@ -81,11 +49,27 @@ def is_folder(subset: SubsetConfig) -> bool:
         return False
 
 
+def measure_work(config: TrainingConfig, host: Host) -> Work:
+    """A few of a run's own steps: what time and memory it will take."""
+
+    def work(job: Job) -> Outcome:
+        from ..cook.measure import measure_run
+
+        found = measure_run(config, host, job)
+        text = texts.MEASURED.format(
+            steps=found.steps, each=found.seconds_per_step, time=clock(found.seconds),
+            memory=found.peak_bytes / 2**30,
+        )  # fmt: skip
+        return Outcome(text)
+
+    return work
+
+
 def cook_work(config: TrainingConfig, host: Host) -> Work:
     """A training run."""
 
     def work(job: Job) -> Outcome:
-        from ..cook import Options, Sampled, cook
+        from ..cook import Options, Sampled, Scored, cook
         from ..training.train import Step
 
         def watch(event: object) -> None:
@@ -96,6 +80,10 @@ def cook_work(config: TrainingConfig, host: Host) -> Work:
                 job.show(tuple(Path(it) for it in event.pictures), at)
             elif isinstance(event, Step):
                 job.plot(event.step, event.loss)
+                for name, rate in event.learning_rates.items():
+                    job.plot(event.step, rate, name)
+            elif isinstance(event, Scored):
+                job.plot(event.step, event.merit, texts.MERIT)
 
         cooked = cook(config, host, job, Options(watch=watch))
         text = texts.COOKED.format(

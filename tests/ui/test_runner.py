@@ -186,7 +186,9 @@ def test_a_long_curve_is_thinned_and_samples_are_kept_by_their_time(tmp_path: Pa
 
     runner.start("plotting", work)
     seen = runner.wait(20)
-    assert 200 < len(seen.curve) <= 600
-    assert seen.curve == tuple(sorted(seen.curve))
+    ((name, points),) = seen.curves
+    assert name == "loss"
+    assert 200 < len(points) <= 600
+    assert points == tuple(sorted(points))
     assert [label for label, _ in seen.strip] == ["epoch 1", "epoch 2"]
     assert seen.samples == (tmp_path / "2.png",)

@@ -82,15 +82,6 @@ def test_no_problem_shows_nothing() -> None:
     assert show.note("") == ""
 
 
-def test_a_curve_is_a_drawing_with_its_figures_in_words() -> None:
-    assert show.curve([(1, 0.5)]) == ""
-    told = show.curve([(step, 1 / step) for step in range(1, 50)])
-    assert told.count("<polyline") == 2
-    assert "nan" not in told
-    assert "over 49 steps, from 1.000" in told
-    assert show.curve([(1, 0.0), (2, 0.0)]).count("<polyline") == 2
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_cell_of_a_table_becomes_markup(text: str) -> None:
     assert is_plain(show.table([text], [[text]]) + show.lead(text) + show.note(text), text)

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of gradio's own age
     pytest.importorskip("gradio")
 
-from lib_lora_cook.ui import handlers, texts, work
+from lib_lora_cook.ui import handlers, remembered, texts, work
 from lib_lora_cook.ui.form import sweep_widgets, training_widgets
 from lib_lora_cook.ui.page import build_page
 from lib_lora_cook.ui.tab import build_tab
@@ -111,8 +111,27 @@ def test_a_sheet_is_shown_to_every_window(kitchen: handlers.Handlers, tmp_path: 
         assert "&lt;this&gt;" in updates[7]
 
 
-def test_a_folder_is_looked_at_as_it_is_typed(kitchen: handlers.Handlers) -> None:
-    text, button, numbers = kitchen.on_folder("/no/such/folder", "x")
-    assert "annot open this folder" in text
-    assert (button["visible"], numbers) == (False, ["0", "0"])
-    assert kitchen.on_use_plan(["17", "10"]) == ["17", "10"]
+def test_the_tags_to_look_for_are_those_that_were_pruned(kitchen: handlers.Handlers) -> None:
+    remembered.write_remembered(kitchen.host.cache_dir, "sweep", {"tags": "red eyes"})
+    assert kitchen.on_tags("") == "red eyes"
+    assert kitchen.on_tags("smile") == handlers.KEEP
+
+
+def test_a_sheet_that_is_asked_for_before_the_list_is_there_takes_the_newest_run(
+    kitchen: handlers.Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kitchen.on_cook("", *shown_values(kitchen, max_train_epochs="2"))
+    kitchen.runner.wait(WAIT)
+    drawn: list[work.Tasting] = []
+
+    def taste(tasting: work.Tasting, host: FakeHost) -> Any:
+        drawn.append(tasting)
+        return lambda job: Outcome("a sheet")
+
+    monkeypatch.setattr(work, "taste_work", taste)
+    values = ["kafka" if it.name == "prompts" else it.value for it in kitchen.sweep]
+    assert kitchen.on_taste("", None, [], "", "", *values)[0] == ""
+    kitchen.runner.wait(WAIT)
+    assert [Path(it).name for it in drawn[0].config.loras] == [
+        "kafka-000001.safetensors", "kafka-000002.safetensors",
+    ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from lib_lora_cook.compare.grid import Cell
@@ -14,41 +13,6 @@ from lib_lora_cook.compare.score import Score
 from lib_lora_cook.config import ModelConfig, SaveConfig, SubsetConfig, SweepConfig, TrainingConfig
 from lib_lora_cook.jobs import null_job
 from lib_lora_cook.ui import texts, work
-
-
-def pictures(folder: Path, count: int, captions: int) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
-        if number < captions:
-            (folder / f"{number}.txt").write_text("kafka, smile")
-    return folder
-
-
-def test_a_folder_brings_its_repeats_and_epochs(tmp_path: Path) -> None:
-    found = work.propose_for(str(pictures(tmp_path, 10, 4)), 2)
-    assert (found.num_repeats, found.epochs) == (20, 10)
-    assert found.text.startswith("10 pictures, 4 with a caption.")
-    assert "1000 steps" in found.text
-
-
-def test_pictures_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    (pictures(tmp_path, 2, 0) / "torn.png").write_bytes(b"torn")
-    assert (
-        "1 pictures cannot be read, the first is torn.png"
-        in work.propose_for(str(tmp_path), 1).text
-    )
-
-
-@pytest.mark.parametrize("folder", ["", "  "])
-def test_no_folder_is_no_mistake_yet(folder: str) -> None:
-    assert work.propose_for(folder, 1) == work.Proposal(texts.PLAN_EMPTY)
-
-
-def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
-    found = work.propose_for(str(tmp_path / "none"), 1)
-    assert found.num_repeats == 0
-    assert "annot open this folder" in found.text
 
 
 def test_problems_of_a_run_name_missing_folders_too(tmp_path: Path) -> None:
