@@ -15,11 +15,10 @@ host: Any = None
 problem: str | None = None
 try:  # all of ours now: the WebUI has this folder on its path only while it loads us
     from lib_lora_cook import api
-    from lib_lora_cook.hosts import axes, settings
-    from lib_lora_cook.hosts.detect import find_host
-    from lib_lora_cook.ui import runs, tab
+    from lib_lora_cook.hosts import axes, detect, send, settings
+    from lib_lora_cook.ui import runs, sending, tab
 
-    host, problem = find_host()
+    host, problem = detect.find_host()
 except Exception as error:
     traceback.print_exc()
     problem = f"LoRA Cook could not start: {type(error).__name__}: {error}"
@@ -57,4 +56,5 @@ script_callbacks.on_ui_tabs(lambda: [(build_page(), "LoRA Cook", "lora_cook")])
 script_callbacks.on_app_started(on_app_started)
 if host is not None:
     script_callbacks.on_ui_settings(settings.add_section)
+    script_callbacks.on_after_component(send.add_buttons(sending.connect(host, send.looked_at)))
     script_callbacks.on_before_ui(lambda: axes.add_axes(lambda: runs.lora_names(host.lora_dir)))

@@ -54,6 +54,8 @@ class Host(Protocol):
     lora_dir: Path
     output_dirs: list[Path]
     cache_dir: Path
+    tagger_dir: Path
+    """Where taggers that are fetched by name come to lie."""
 
     def borrow_model(
         self, config: ModelConfig, precision: str = "no"

@@ -37,6 +37,7 @@ class WebuiHost:
         default = os.path.join(paths.models_path, "Lora")
         self.lora_dir = Path(getattr(shared.cmd_opts, "lora_dir", default)).absolute()
         self.cache_dir = Path(paths.data_path).absolute() / "cache" / "lora_cook"
+        self.tagger_dir = Path(paths.models_path).absolute() / TAGGER_FOLDERS[0]
         self.lock = borrow.QueueLock(call_queue.queue_lock)
         self.loras_changed = False
         self._loan: borrow.Loan | None = None
@@ -45,7 +46,8 @@ class WebuiHost:
     def output_dirs(self) -> list[Path]:
         """Where the person's pictures are saved now."""
         opts = shared.opts
-        chosen = [opts.outdir_samples or opts.outdir_txt2img_samples, opts.outdir_save]
+        samples = [opts.outdir_txt2img_samples, opts.outdir_img2img_samples]
+        chosen = [*([opts.outdir_samples] if opts.outdir_samples else samples), opts.outdir_save]
         return [Path(paths.data_path, folder).absolute() for folder in chosen if folder]
 
     @contextmanager

@@ -33,9 +33,15 @@ def send(
 
     inputs[0] is any hidden text: its own value is never read.
     """
-    others = ", ".join(f"it{number}" for number in range(1, len(inputs)))
-    names = f"_, {others}" if others else "_"
-    script = f"({names}) => [window.loraCookSaid.{name}{', ' + others if others else ''}]"
+    others = "".join(f", it{number}" for number in range(1, len(inputs)))
+    script = f"(_{others}) => [window.loraCookSaid.{name}{others}]"
+    return ask_with(event, function, script, inputs, outputs)
+
+
+def ask_with(
+    event: Any, function: Any, script: str, inputs: Sequence[Any], outputs: Sequence[Any]
+) -> Any:
+    """An event whose inputs a JavaScript function has in its hands first."""
     private = _known(event, {"api_visibility": "private"}) or {"api_name": False}
     key = "js" if _known(event, {"js": ""}) else "_js"
     return event(

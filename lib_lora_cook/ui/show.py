@@ -79,6 +79,11 @@ def problems(found: Sequence[str]) -> str:
     return f'<div class="lora_cook_mistake" role="alert">{head}<ul>{items}</ul></div>'
 
 
+def problem(text: str) -> str:
+    """One mistake, where nothing was to start."""
+    return f'<p class="lora_cook_mistake" role="alert">{plain(text)}</p>'
+
+
 def note(text: str) -> str:
     """One quiet sentence; nothing for none."""
     return f'<p class="lora_cook_note">{plain(text)}</p>' if text else ""
@@ -99,8 +104,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         '<div class="lora_cook_scroll" tabindex="0"><table class="lora_cook_table">'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def refusal(problem: str) -> str:
-    """The whole page where the program cannot run."""
-    return f'<p class="lora_cook_mistake" role="alert">{plain(problem)}</p>'

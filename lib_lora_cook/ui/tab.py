@@ -56,7 +56,7 @@ def build_tab(
     blocks = gr.Blocks(analytics_enabled=False, title=texts.TITLE)
     with blocks as tab, gr.Column(elem_id="lora_cook_page"):
         if problem:
-            gr.HTML(show.refusal(problem), elem_id="lora_cook_refusal")
+            gr.HTML(show.problem(problem), elem_id="lora_cook_refusal")
         else:
             _build_steps(tab, Bench(host, runner, starter), recipe or {})
     return tab

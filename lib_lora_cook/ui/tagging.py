@@ -133,8 +133,8 @@ def tag_work(folder: Path, wish: Wish, bench: Bench) -> Work:
         from ..captioning.find import default_choice, find_tagger
         from ..captioning.tagging import Tagging, tag_dataset
 
-        into = getattr(bench.host, "tagger_dir", bench.host.cache_dir / "taggers")
-        tagger = find_tagger([wish.tagger], bench.host.taggers(), into, job)
+        host = bench.host
+        tagger = find_tagger([wish.tagger], host.taggers(), host.tagger_dir, job)
         choice = default_choice(tagger)
         if level is not None:
             choice = replace(choice, thresholds={**choice.thresholds, "general": level})

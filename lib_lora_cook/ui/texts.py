@@ -55,6 +55,9 @@ WORDS_HELP = "Between commas, as in their prompt; empty: all"
 BRING = "Bring them"
 BRINGING = "Bringing pictures"
 NO_SOURCE = "No folder and no archive is named: give one a line."
+SEND_WHERE = "Give a folder at the top of the LoRA Cook tab."
+SENT = "Sent to {folder}, {pictures} now. Only your best: look at hands, eyes and edges."
+SENT_BEFORE = "This picture is in {folder} already."
 
 # Clean
 CLEAN_HELP = (

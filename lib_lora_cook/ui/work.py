@@ -104,7 +104,7 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
         if tasting.tags.strip() and tasting.tagger:
             from ..captioning.find import find_tagger
 
-            tagger = find_tagger([tasting.tagger], host.taggers(), host.cache_dir, job)
+            tagger = find_tagger([tasting.tagger], host.taggers(), host.tagger_dir, job)
             wanted = Wanted(split_tags(tasting.tags), tagger)
         sweep = run_sweep(tasting.config, tasting.model, host, wanted, job)
         title = f"{tasting.name}: " + " | ".join(tasting.config.prompts)

@@ -23,7 +23,7 @@ class FakeHost:
 
     def __init__(self, home: Path) -> None:
         self.lora_dir, self.cache_dir = home / "loras", home / "cache"
-        self.output_dirs = [home / "outputs"]
+        self.output_dirs, self.tagger_dir = [home / "outputs"], home / "taggers"
         self.lora_dir.mkdir(parents=True, exist_ok=True)
 
     def borrow_model(self, config: ModelConfig) -> AbstractContextManager[Any]:

@@ -183,7 +183,8 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
             lora_dir=str(folder / "Lora"), ui_config_file=str(folder / "ui-config.json")
         ),
         opts=Opts(
-            outdir_samples="", outdir_txt2img_samples="outputs/txt2img", outdir_save="log/images"
+            outdir_samples="", outdir_txt2img_samples="outputs/txt2img",
+            outdir_img2img_samples="outputs/img2img", outdir_save="log/images"
         ),
         sd_upscalers=[], interrogator=SimpleNamespace(),
     )  # fmt: skip
