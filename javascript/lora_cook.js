@@ -58,9 +58,11 @@
     }
   });
 
-  // The gallery: what its keys and buttons ask goes to the server through one hidden button.
+  // Buttons in our own HTML speak through one hidden button a channel; so do the gallery's keys.
   const RATES = ["1", "2", "3", "4", "5"];
   const KEYS = { k: "keep", d: "drop", u: "undo", z: "zoom", Enter: "zoom" };
+  const CHANGES = ["drop", "undo", "cut", "cut_copy", "back", "keeper", "distinct"];
+  const ANSWERS = ["gallery_view", "gallery_told", "copies_told", "past_told", "clean_problems"];
   let stale = false; // whether the steps show a dataset that is no longer so
   let place = 0; // the cell that had the focus, to be found again in a new page
 
@@ -68,11 +70,16 @@
   const zoomed = () => document.querySelector("#lora_cook_gallery_zoom .lora_cook_zoom");
   const cells = () => Array.from(gallery() ? gallery().querySelectorAll("figure") : []);
 
-  function say(act, name) {
+  function say(channel, told) {
+    stale = stale || CHANGES.includes(told.act);
+    window.loraCookSaid[channel] = JSON.stringify(told);
+    byId(channel + "_act").click();
+  }
+
+  function ofGallery(act, name) {
     const page = gallery() ? Number(gallery().dataset.page) : 0;
-    stale = stale || act === "drop" || act === "undo";
-    window.loraCookSaid.gallery = JSON.stringify({ act, name, page });
-    byId("gallery_act").click();
+    if (act === "zoom") say("zoom", { act, name, page });
+    else say("gallery", { act, name, page });
   }
 
   function look(number) {
@@ -98,19 +105,18 @@
     place = cells().indexOf(cell);
     if (event.key in steps) {
       const to = place + steps[event.key];
-      if (to < 0 || to >= cells().length) say(to < 0 ? "previous" : "next", "");
+      if (to < 0 || to >= cells().length) ofGallery(to < 0 ? "previous" : "next", "");
       else look(to);
-    } else if (event.key in KEYS) say(KEYS[event.key], cell.dataset.name);
-    else if (RATES.includes(event.key)) say(event.key, cell.dataset.name);
+    } else if (event.key in KEYS) ofGallery(KEYS[event.key], cell.dataset.name);
+    else if (RATES.includes(event.key)) ofGallery(event.key, cell.dataset.name);
     else return;
     event.preventDefault();
   }
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const zoom = zoomed();
-    if (zoom !== null && (event.key === "Escape" || event.key === "z")) {
-      say("close", "");
+    if (zoomed() !== null && event.key === "Escape") {
+      say("zoom", { act: "close" });
       event.preventDefault();
       return;
     }
@@ -119,21 +125,53 @@
   });
 
   document.addEventListener("click", (event) => {
-    const changes = "#lora_cook_undo, #lora_cook_crop";
+    const changes = "#lora_cook_undo, #lora_cook_empty_trash";
     stale = stale || event.target.closest(changes) !== null;
-    const asked = event.target.closest("#lora_cook_page [data-act]");
-    if (asked !== null) say(asked.dataset.act, "");
+    const pressed = event.target.closest("#lora_cook_page [data-say]");
+    if (pressed !== null) onPress(pressed);
     const cell = event.target.closest(".lora_cook_gallery figure");
     if (cell !== null) look(cells().indexOf(cell));
   });
 
+  function onPress(pressed) {
+    const { say: channel, ...told } = pressed.dataset;
+    if (channel === "zoom") {
+      onZoomPress(told.act, pressed);
+      return;
+    }
+    const paged = byId(channel + "_view") ? byId(channel + "_view").querySelector("[data-page]") : null;
+    say(channel, { ...told, page: paged === null ? 0 : Number(paged.dataset.page) });
+  }
+
   document.addEventListener("dblclick", (event) => {
     const cell = event.target.closest(".lora_cook_gallery figure");
-    if (cell !== null) say("zoom", cell.dataset.name);
+    if (cell !== null) ofGallery("zoom", cell.dataset.name);
   });
 
-  // A box drawn on the large picture fills in the fields of the tool that cuts.
+  // The large picture: boxes are drawn on it, or a click erases the region that it meets.
   let corner = null;
+  let erasing = false;
+  let boxes = ""; // as they stand in the field, to be found again once a region is erased
+  const field = () => zoomed().querySelector(".lora_cook_boxes");
+  const floods = () => zoomed().dataset.floods.split(";").filter(Boolean);
+
+  function onZoomPress(act, pressed) {
+    const { name } = zoomed().dataset;
+    const page = gallery() ? Number(gallery().dataset.page) : 0;
+    if (act === "erase") {
+      erasing = !erasing;
+      pressed.setAttribute("aria-pressed", String(erasing));
+    } else if (act === "clear") {
+      boxes = "";
+      field().value = "";
+      drawBoxes();
+      if (floods().length) say("zoom", { act: "zoom", name, page });
+    } else {
+      const told = { act, name, page, boxes: field().value, floods: floods() };
+      boxes = "";
+      say("zoom", told);
+    }
+  }
 
   function share(event, picture) {
     const frame = picture.getBoundingClientRect();
@@ -144,53 +182,88 @@
     ];
   }
 
-  function fill(id, text) {
-    const field = byId(id) ? byId(id).querySelector("textarea, input") : null;
-    if (field === null) return;
-    field.value = text;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+  const size = () => [Number(zoomed().dataset.width), Number(zoomed().dataset.height)];
+
+  function drawBoxes() {
+    const canvas = zoomed().querySelector(".lora_cook_canvas");
+    canvas.querySelectorAll(".lora_cook_drawn").forEach((it) => it.remove());
+    const [width, height] = size();
+    for (const part of field().value.split(";")) {
+      const [left, top, right, bottom] = part.split(",").map(Number);
+      if (!(right > left && bottom > top)) continue;
+      const drawn = canvas.appendChild(document.createElement("i"));
+      drawn.className = "lora_cook_drawn";
+      drawn.style.left = (100 * left) / width + "%";
+      drawn.style.top = (100 * top) / height + "%";
+      drawn.style.width = (100 * (right - left)) / width + "%";
+      drawn.style.height = (100 * (bottom - top)) / height + "%";
+    }
+  }
+
+  function boxTo(event) {
+    const [x, y] = share(event, zoomed().querySelector("img"));
+    const [width, height] = size();
+    const [left, right] = [Math.min(x, corner.x), Math.max(x, corner.x)];
+    const [top, bottom] = [Math.min(y, corner.y), Math.max(y, corner.y)];
+    return [left * width, top * height, right * width, bottom * height].map(Math.round);
   }
 
   document.addEventListener("pointerdown", (event) => {
     const canvas = event.target.closest(".lora_cook_canvas");
     if (canvas === null) return;
-    corner = share(event, canvas.querySelector("img"));
+    const [x, y] = share(event, canvas.querySelector("img"));
+    if (erasing) {
+      const [width, height] = size();
+      const at = [Math.min(x * width, width - 1), Math.min(y * height, height - 1)].map(Math.floor);
+      const flood = [...at, zoomed().querySelector(".lora_cook_tolerance").value || "16"].join(",");
+      boxes = field().value;
+      say("zoom", { act: "zoom", name: zoomed().dataset.name, floods: [...floods(), flood] });
+    } else corner = { x, y, before: field().value.replace(/[;\s]+$/, "") };
     event.preventDefault();
   });
 
   document.addEventListener("pointermove", (event) => {
-    const zoom = zoomed();
-    if (corner === null || zoom === null) return;
-    const [x, y] = share(event, zoom.querySelector("img"));
-    const [left, top] = [Math.min(x, corner[0]), Math.min(y, corner[1])];
-    const [right, bottom] = [Math.max(x, corner[0]), Math.max(y, corner[1])];
-    const drawn = zoom.querySelector(".lora_cook_drawn");
-    const percent = (value) => (100 * value).toFixed(2) + "%";
-    drawn.hidden = false;
-    drawn.style.left = percent(left);
-    drawn.style.top = percent(top);
-    drawn.style.width = percent(right - left);
-    drawn.style.height = percent(bottom - top);
-    const [width, height] = [Number(zoom.dataset.width), Number(zoom.dataset.height)];
-    const box = [left * width, top * height, right * width, bottom * height].map(Math.round);
-    fill("crop_name", zoom.dataset.name);
-    fill("crop_box", box.join(","));
+    if (corner === null || zoomed() === null) return;
+    const [left, top, right, bottom] = boxTo(event);
+    if (right - left < 4 || bottom - top < 4) return;
+    const box = [left, top, right, bottom].join(",");
+    field().value = corner.before ? corner.before + "; " + box : box;
+    drawBoxes();
   });
 
   document.addEventListener("pointerup", () => {
     corner = null;
   });
 
+  document.addEventListener("input", (event) => {
+    if (event.target.closest(".lora_cook_boxes") !== null) drawBoxes();
+  });
+
   // A new page of the gallery, and a picture that opens large, take the focus over.
+  function onZoom() {
+    field().value = boxes;
+    const pressed = zoomed().querySelector('[data-act="erase"]');
+    pressed.setAttribute("aria-pressed", String(erasing));
+    drawBoxes();
+    zoomed().focus();
+  }
+
   new MutationObserver((changes) => {
-    const inside = (id) => changes.some((it) => byId(id) && byId(id).contains(it.target));
-    if (inside("gallery_zoom") && zoomed() !== null) zoomed().focus();
-    else if (inside("gallery_view") || inside("gallery_zoom")) look(place);
-    if (stale && (inside("gallery_told") || inside("clean_problems"))) {
+    const inside = (id) =>
+      changes.some((it) => byId(id) && byId(id).contains(it.target) && !ours(it.target));
+    if (inside("gallery_zoom") && zoomed() !== null) onZoom();
+    else if (inside("gallery_view") || inside("gallery_zoom")) {
+      erasing = false;
+      boxes = "";
+      look(place);
+    }
+    if (stale && ANSWERS.some(inside)) {
       stale = false;
       byId("refresh").click();
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  const ours = (node) => node.nodeType === 1 && node.closest(".lora_cook_canvas") !== null;
 
   // Settings that differ from the recipe are marked; their mark puts them back.
   function marks() {

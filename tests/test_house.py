@@ -79,7 +79,7 @@ LAYERS = {
         ABOVE + " hosts.detect",
         "torch diffusers transformers tokenizers safetensors onnx onnxruntime PIL numpy",
     ),
-    "ui": Layer(ABOVE, "gradio"),
+    "ui": Layer(ABOVE, "gradio PIL"),
     # The routes start and watch the same run as the page; what they share knows no gradio.
     "api": Layer(ABOVE + " ui.texts ui.work ui.form ui.runner", "fastapi pydantic"),
     # A shell has no WebUI around it: its verbs build the host that needs none.

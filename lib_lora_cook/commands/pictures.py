@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from ..dataset import changes as plans
@@ -13,6 +12,7 @@ from ..dataset.changes import Change
 from ..dataset.edits import Flood, Upscale, checked_colour
 from ..dataset.images import OWN_FOLDER, Failure, ImageFile, read_image_file, scan_subset
 from ..errors import UserError
+from ..hosts.base import upscale_with
 from ..jobs import ConsoleJob
 from .base import Verbs, make_host, numbers
 from .changing import (
@@ -130,21 +130,7 @@ def upscaler(options: argparse.Namespace, job: ConsoleJob) -> Callable[[Any, flo
         )
     if not options.folder.is_dir():
         raise UserError("There is no such folder", options.folder, "Check the name.")
-    host, one_at_a_time = make_host(job), Lock()
-    if name not in host.upscalers():
-        known = ", ".join(host.upscalers())
-        raise UserError("There is no such upscaler", name, f"Choose one of: {known}.")
-
-    def upscale(image: Any, times: float) -> Any:
-        try:
-            with one_at_a_time:
-                return host.upscale(image, name, times)
-        except UserError:
-            raise
-        except Exception as error:  # torch and spandrel raise nearly anything
-            raise UserError(f"The upscaler failed ({error})", name, "Choose another.") from error
-
-    return upscale
+    return upscale_with(make_host(job), name)
 
 
 def add_crop(verbs: Verbs) -> None:

@@ -19,7 +19,7 @@ from .captions import caption_path, read_caption, split_tags
 from .changes import Change, plan_trash
 from .filters import Filter
 from .headers import HeaderIndex
-from .images import Failure, ImageFile, is_picture_name
+from .images import Failure, ImageFile, is_picture_name, read_image_file
 from .look import Finding
 
 Mark = Literal["", "keep", "drop"]
@@ -83,6 +83,12 @@ def scan_gallery(folder: Path, failed: list[Failure] | None = None) -> list[Card
                 if failed is not None:
                     failed.append((path, error.what))
     return cards
+
+
+def read_card(path: Path) -> Card:
+    """One picture of a folder, its header read anew; UserError for what is none."""
+    files = {it.name for it in (caption_path(path), path.with_suffix(".json")) if it.is_file()}
+    return _card(read_image_file(path), files)
 
 
 def _captioned(image: ImageFile, files: Iterable[str]) -> ImageFile:

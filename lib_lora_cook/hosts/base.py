@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from ..config import ModelConfig
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -93,6 +95,25 @@ class Host(Protocol):
 
     def interrupted(self) -> bool:
         """Whether the person pressed the host's Interrupt."""
+
+
+def upscale_with(host: Host, name: str) -> Callable[[Image.Image, float], Image.Image]:
+    """One of a host's upscalers, for one picture at a time; UserError for a name it has not."""
+    if name not in host.upscalers():
+        known = ", ".join(host.upscalers())
+        raise UserError("There is no such upscaler", name, f"Choose one of: {known}.")
+    one_at_a_time = Lock()
+
+    def upscale(image: Image.Image, times: float) -> Image.Image:
+        try:
+            with one_at_a_time:
+                return host.upscale(image, name, times)
+        except UserError:
+            raise
+        except Exception as error:  # torch and spandrel raise nearly anything
+            raise UserError(f"The upscaler failed ({error})", name, "Choose another.") from error
+
+    return upscale
 
 
 def default_home() -> Path:

@@ -12,8 +12,8 @@ from modules import infotext_utils
 from ..errors import UserError
 
 TABS = ("txt2img", "img2img")
-LABEL = "🍳"
-TIP = "Send to dataset: the prompt becomes the caption. Only your best; look at the hands."
+LABEL = "Send to dataset"
+TIP = "The prompt becomes the caption. Only your best: look at hands, eyes and edges."
 PARTS = {
     "{tab}_gallery": "gallery", "{tab}_send_to_extras": "neighbour", "html_log_{tab}": "told",
     "generation_info_{tab}": "info",

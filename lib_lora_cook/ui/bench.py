@@ -10,6 +10,7 @@ from pathlib import Path
 from ..dataset.editor import Editor
 from ..dataset.images import Failure, ImageFile, scan_captions
 from ..dataset.look import Finding, Look
+from ..dataset.report import findings
 from ..errors import UserError
 from ..hosts.base import Host
 from . import remembered, show, texts
@@ -39,6 +40,8 @@ class Bench:
     looks: dict[Path, tuple[Look, list[Finding]]] = field(default_factory=dict)
     """The last look at a dataset; gone once something has changed in it."""
     editors: dict[Path, Editor] = field(default_factory=dict)
+    filtered: dict[Path, list[str]] = field(default_factory=dict)
+    """The names that the gallery shows of a dataset, where it does not show all."""
 
     def start(self, title: str, work: Work) -> str:
         """Begin a piece of work; what keeps it from starting, as HTML."""
@@ -68,6 +71,12 @@ class Bench:
         known = self.recall(form)
         if any(known.get(name) != value for name, value in values.items()):
             remembered.write_remembered(self.host.cache_dir, form, {**known, **values})
+
+    def looked(self, folder: Path, look: Look) -> list[Finding]:
+        """Keep a look, and what it finds."""
+        found = findings(look)
+        self.looks[folder] = (look, found)
+        return found
 
     def forget_look(self, folder: Path) -> None:
         """Something has changed there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,12 +11,14 @@ import gradio as gr
 from ..errors import UserError
 from . import cleaning, show, texts
 from .bench import Bench, Counted, folder_of, several
-from .components import button, fold, html, line, listen, make
+from .components import button, choice, fold, hidden, html, line, listen, make, send, tick
 from .gallery_tab import GalleryFold, GalleryHandlers, build_gallery
 from .gather_tab import StepTab, Updates, build_head, button_of
 from .runner import short_home
+from .said import read_said
 
 BELOW = 768
+NO_TICKS: dict[str, Any] = gr.update(visible=False, value=[])
 
 
 @dataclass(frozen=True)
@@ -25,19 +28,32 @@ class CleanHandlers:
     bench: Bench
 
     def shown(self, dataset: str, there: Counted) -> Updates:
-        """Findings, the proposed button, the ticks, the past."""
+        """Findings, the proposed button, the ticks, the past, the trash."""
         if not there.images:
-            return [show.note(texts.FIRST_GATHER), button_of(""), gr.update(visible=False), ""]
+            return [show.note(texts.FIRST_GATHER), button_of(""), NO_TICKS, "", ""]
         folder = folder_of(dataset)
-        past = cleaning.past(folder)
+        history = [cleaning.past(folder), cleaning.kept(folder)]
+        self.forget_if_new(folder, there)
         if folder not in self.bench.looks:
             label = texts.LOOK_OVER.format(count=several(len(there.images), "picture", "pictures"))
-            return ["", button_of(label, busy=self.bench.busy), gr.update(visible=False), past]
+            return ["", button_of(label, busy=self.bench.busy), NO_TICKS, *history]
         _, found = self.bench.looks[folder]
-        names = cleaning.mendable(found)
-        label = texts.MEND if names else texts.GO_ON.format(step=texts.TAG)
-        ticks = gr.update(choices=names, value=names, visible=bool(names))
-        return [cleaning.listed(found), button_of(label, busy=self.bench.busy), ticks, past]
+        names, ticked = cleaning.mendable(found), cleaning.proposed(found)
+        ticks = gr.update(choices=names, value=ticked, visible=bool(names))
+        return [cleaning.listed(found), self.on_ticks(ticked), ticks, *history]
+
+    def forget_if_new(self, folder: Path, there: Counted) -> None:
+        """A look that has not seen all pictures is none."""
+        if folder in self.bench.looks:
+            look = self.bench.looks[folder][0]
+            seen = {it.path for it in look.images} | {path for path, _ in look.broken}
+            if not seen.issuperset(it.path for it in there.images):
+                self.bench.forget_look(folder)
+
+    def on_ticks(self, ticked: list[str]) -> Any:
+        """The proposed button for what is ticked."""
+        label = texts.MEND if ticked else texts.GO_ON.format(step=texts.TAG)
+        return button_of(label, busy=self.bench.busy)
 
     def on_propose(
         self, dataset: str, there: Counted, ticked: list[str], below: str
@@ -50,10 +66,8 @@ class CleanHandlers:
         if folder not in self.bench.looks:
             work = cleaning.look_work(folder, least, self.bench)
             return self.bench.start(texts.LOOKING, work), ""
-        if not cleaning.mendable(self.bench.looks[folder][1]):
-            return "", "tag"
         if not ticked:
-            return show.problems([texts.NOTHING_TICKED]), ""
+            return "", "tag"
         work = cleaning.mend_work(folder, ticked, least, self.bench)
         return self.bench.start(texts.MENDING, work), ""
 
@@ -75,24 +89,36 @@ class CleanHandlers:
         self.bench.forget_look(folder)
         return show.note(short_home(told))
 
-    def on_tool(self, what: str, dataset: str, below: str, background: str) -> str:
+    def on_past(self, told: str, dataset: str) -> str:
+        """Go back to a point of the past."""
+        said = read_said(told)
+        try:
+            folder = folder_of(dataset)
+            answer = cleaning.undo(folder, said.text("to"))
+        except UserError as error:
+            return show.problem(short_home(str(error)))
+        self.bench.forget_look(folder)
+        return show.note(short_home(answer))
+
+    def on_empty(self, dataset: str, sure: bool) -> Updates:
+        """Empty the trash, if the person is sure: a sentence, and the tick again."""
+        if not sure:
+            return [show.problem(texts.NOT_SURE), gr.update()]
+        try:
+            told = cleaning.empty(folder_of(dataset))
+        except UserError as error:
+            return [show.problem(short_home(str(error))), False]
+        return [show.note(told), False]
+
+    def on_tool(self, what: str, dataset: str, below: str, *form: Any) -> str:
         """Use one tool."""
         try:
             folder = folder_of(dataset)
-            plan = cleaning.tool_plans(least_side(below), background, folder)[what]
+            tools = cleaning.Tools(least_side(below), *(str(it or "") for it in form))
+            plan = cleaning.tool_plan(what, tools, folder, self.bench.host)
         except UserError as error:
             return show.problems([str(error)])
         return self.bench.start(what, cleaning.tool_work(folder, what, plan, self.bench))
-
-    def on_crop(self, dataset: str, name: str, box: str, copy: bool) -> str:
-        """Cut one picture."""
-        try:
-            folder = folder_of(dataset)
-            told = cleaning.crop_one(folder, name, box, copy)
-        except UserError as error:
-            return show.problems([short_home(str(error))])
-        self.bench.forget_look(folder)
-        return show.note(told)
 
 
 def least_side(text: str) -> int:
@@ -115,14 +141,13 @@ class CleanTab:
     ticks: Any
     below: Any
     past: Any
-    undo: Any
+    trash: Any
     gallery: GalleryFold
 
 
 def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
     """The step inside the present tab."""
     head = build_head("clean", texts.CLEAN_HELP)
-    starter = handlers.bench.starter
     ticks = make(
         gr.CheckboxGroup, label=texts.TICKS, info=texts.TICKS_HELP, choices=[], value=[],
         visible=False, interactive=True, elem_id="lora_cook_mends",
@@ -131,34 +156,45 @@ def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
         again = button(texts.LOOK_AGAIN_CLEAN, "look_over_again", small=True)
         undo = button(texts.UNDO, "undo", small=True)
     gallery = build_gallery(dataset, GalleryHandlers(handlers.bench))
+    below = build_tools(dataset, handlers, head)
+    past, trash = build_past(dataset, handlers)
+    listen(ticks.change, handlers.on_ticks, [ticks], [head.propose])
+    listen(again.click, handlers.on_again, [dataset, below], [head.problems])
+    listen(undo.click, handlers.on_undo, [dataset], [head.problems])
+    return CleanTab(head, ticks, below, past, trash, gallery)
+
+
+def build_tools(dataset: Any, handlers: CleanHandlers, head: StepTab) -> Any:
+    """What is done to all pictures at once; returns the least side."""
+    bench = handlers.bench
+    below = str(bench.starter.below if bench.starter else BELOW)
+    names = [it for it in bench.host.upscalers() if it != "None"]
     with fold(texts.TOOLS, "clean_tools"):
         with gr.Column(elem_classes=["lora_cook_group"]):
-            below = line("below", texts.BELOW, texts.BELOW_HELP,
-                         str(starter.below if starter else BELOW))  # fmt: skip
-            ground = line("background", texts.BACKGROUND, texts.BACKGROUND_HELP, "white")
+            form = [
+                line("below", texts.BELOW, texts.BELOW_HELP, below),
+                line("background", texts.BACKGROUND, texts.BACKGROUND_HELP, "white"),
+                choice("convert_to", texts.TO, texts.TO_HELP, ["png", "jpg", "webp", "bmp"]),
+                choice("upscaler", texts.UPSCALER, texts.UPSCALER_HELP, names),
+            ]
         with gr.Row(elem_classes=["lora_cook_actions"]):
-            for number, what in enumerate((texts.TO_PNG, texts.FLATTEN, texts.SET_ASIDE)):
+            for number, what in enumerate(texts.TOOL_BUTTONS):
                 tool = button(what, f"tool_{number}", small=True)
                 listen(
                     tool.click, lambda *form, what=what: handlers.on_tool(what, *form),
-                    [dataset, below, ground], [head.problems],
+                    [dataset, *form], [head.problems],
                 )  # fmt: skip
-    _build_crop(dataset, handlers, head)
+    return form[0]
+
+
+def build_past(dataset: Any, handlers: CleanHandlers) -> tuple[Any, Any]:
+    """(what was done to the dataset, what lies in its trash)."""
     with fold(texts.HISTORY, "history"):
-        past = html("past")
-    listen(again.click, handlers.on_again, [dataset, below], [head.problems])
-    listen(undo.click, handlers.on_undo, [dataset], [head.problems])
-    return CleanTab(head, ticks, below, past, undo, gallery)
-
-
-def _build_crop(dataset: Any, handlers: CleanHandlers, head: StepTab) -> None:
-    """Cutting one picture: by numbers, or with a box drawn on it in the gallery."""
-    with fold(texts.CROP_FOLD, "crop_fold"):
-        with gr.Column(elem_classes=["lora_cook_group"]):
-            name = line("crop_name", texts.CROP_NAME, texts.CROP_NAME_HELP)
-            box = line("crop_box", texts.CROP_BOX, texts.CROP_BOX_HELP)
-            copy = make(gr.Checkbox, label=texts.CROP_COPY, value=False, interactive=True,
-                        elem_id="lora_cook_crop_copy")  # fmt: skip
+        told, past, trash = html("past_told"), html("past"), html("trash")
         with gr.Row(elem_classes=["lora_cook_actions"]):
-            crop = button(texts.CROP, "crop", small=True)
-    listen(crop.click, handlers.on_crop, [dataset, name, box, copy], [head.problems])
+            sure = tick("sure", texts.SURE)
+            empty = button(texts.EMPTY_TRASH, "empty_trash", small=True)
+    back, said = hidden("past_act")
+    send(back.click, handlers.on_past, "past", [said, dataset], [told])
+    listen(empty.click, handlers.on_empty, [dataset, sure], [told, sure])
+    return past, trash

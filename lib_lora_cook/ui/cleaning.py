@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..dataset import changes as plans
 from ..dataset import journal
 from ..dataset.changes import Change
-from ..dataset.images import ImageFile, read_image_file, scan_subset
-from ..dataset.look import Finding, Look, look_at
-from ..dataset.report import FIXABLE, findings, plan_fixes
+from ..dataset.edits import Upscale, checked_colour
+from ..dataset.images import ImageFile, scan_subset
+from ..dataset.look import Asked, Finding, Look, look_at
+from ..dataset.report import FIXABLE, plan_fixes
+from ..dataset.trash import empty_trash, kept_originals
 from ..errors import UserError
+from ..hosts.base import Host, upscale_with
 from ..jobs import Job
 from . import show, texts
 from .bench import Bench, named, several
 from .runner import Outcome, Work
+from .said import press
+from .show import plain
 
 LATER = ("trigger_missing", "trigger_not_first")
 """Findings that the step Tag sees to."""
@@ -35,11 +41,10 @@ def look_work(folder: Path, below: int, bench: Bench) -> Work:
 
 def look(folder: Path, below: int, bench: Bench, job: Job) -> list[Finding]:
     """What is wrong; the page shows it from now on."""
+    told = bench.recall("trigger").get(str(folder))
     with job.stage(texts.LOOKING):
-        seen = look_at(folder, below, job)
-    found = findings(seen)
-    bench.looks[folder] = (seen, found)
-    return found
+        seen = look_at(folder, below, job, Asked(trigger=told if isinstance(told, str) else ""))
+    return bench.looked(folder, seen)
 
 
 def listed(found: Sequence[Finding]) -> str:
@@ -57,9 +62,14 @@ def spoken(name: str) -> str:
 
 
 def mendable(found: Sequence[Finding]) -> list[str]:
-    """Names of what can be mended without asking, spoken, in the order of mending."""
+    """Names of what can be mended, spoken, in the order of mending."""
     names = {it.name for it in found if it.changes}
-    return [spoken(name) for name in FIXABLE if name in names and name not in LATER + MEASURED]
+    return [spoken(name) for name in FIXABLE if name in names and name not in LATER]
+
+
+def proposed(found: Sequence[Finding]) -> list[str]:
+    """Those of `mendable` that need no look first."""
+    return [name for name in mendable(found) if name not in map(spoken, MEASURED)]
 
 
 def mend_work(folder: Path, names: Sequence[str], below: int, bench: Bench) -> Work:
@@ -101,15 +111,34 @@ def by_finding(
 Plan = Callable[[list[ImageFile]], list[Change]]
 
 
-def tool_plans(below: int, background: str, folder: Path) -> dict[str, Plan]:
-    """The step's tools by the texts on their buttons."""
+@dataclass(frozen=True)
+class Tools:
+    """The form of the step's tools."""
+
+    below: int
+    background: str
+    to: str
+    upscaler: str
+
+
+def tool_plan(what: str, tools: Tools, folder: Path, host: Host) -> Plan:
+    """A tool by the text on its button; UserError for a colour or an upscaler that is none."""
     taken = [*folder.iterdir()] if folder.is_dir() else []
-    small = [*(folder / "small").iterdir()] if (folder / "small").is_dir() else []
-    return {
-        texts.TO_PNG: lambda images: plans.plan_convert(images, taken=taken),
-        texts.FLATTEN: lambda images: plans.plan_flatten(images, background, taken=taken),
-        texts.SET_ASIDE: lambda images: plans.plan_small(images, below, taken=small),
-    }
+    if what == texts.CONVERT:
+        return lambda images: plans.plan_convert(images, tools.to, taken=taken)
+    if what == texts.FLATTEN:
+        checked_colour(tools.background)
+        return lambda images: plans.plan_flatten(images, tools.background, taken=taken)
+    if what == texts.SET_ASIDE:
+        small = [*(folder / "small").iterdir()] if (folder / "small").is_dir() else []
+        return lambda images: plans.plan_small(images, tools.below, taken=small)
+    edit = Upscale(upscale_with(host, tools.upscaler), tools.below)
+
+    def enlarge(images: list[ImageFile]) -> list[Change]:
+        edit.try_out()
+        return plans.plan_upscale(images, edit, tools.upscaler, taken)
+
+    return enlarge
 
 
 def tool_work(folder: Path, what: str, plan: Plan, bench: Bench) -> Work:
@@ -129,22 +158,6 @@ def tool_work(folder: Path, what: str, plan: Plan, bench: Bench) -> Work:
     return work
 
 
-def crop_one(folder: Path, name: str, box: str, copy: bool) -> str:
-    """Cut one picture of the dataset; a sentence. UserError for no such picture, no such box."""
-    path = inside(folder, name)
-    try:
-        left, top, right, bottom = (int(part) for part in box.replace(" ", "").split(","))
-    except ValueError:
-        raise UserError(texts.NO_BOX, box, texts.NO_BOX_TO_DO) from None
-    changes = plans.plan_crop(
-        read_image_file(path), (left, top, right, bottom), copy, list(folder.iterdir())
-    )
-    applied = journal.apply_changes(folder, changes, what="crop")
-    if applied.failed:
-        raise UserError(applied.failed[0][1], path.name)
-    return texts.CHANGED.format(what="crop", count=path.name)
-
-
 def inside(folder: Path, name: str) -> Path:
     """A picture of the dataset by its name; UserError for anything else."""
     path = folder / (name or "")
@@ -153,21 +166,62 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def undo(folder: Path) -> str:
-    """Take the last operation back; a sentence."""
-    lines = journal.undo(folder)
+def undo(folder: Path, to: str | None = None) -> str:
+    """Take the last operation back, or all after one; a sentence."""
+    lines = journal.undo(folder, to)
     return "; ".join(line.strip() for line in lines) or texts.NOTHING_TO_UNDO
 
 
 def past(folder: Path) -> str:
-    """The operations on a dataset as HTML, the newest first."""
+    """The operations on a dataset as HTML, the newest first, each to be gone back to."""
     try:
         entries = journal.history(folder)
     except (OSError, UserError):
         return ""
-    rows = [
-        [it.id, it.what, it.time.replace("T", " ")[:16], str(it.changes),
-         texts.UNDONE if it.undone else ""]
+    standing = [it.id for it in entries if not it.undone]
+    rows = "".join(
+        f"<tr><td>{plain(it.what)}</td><td>{plain(it.time.replace('T', ' ')[:16])}</td>"
+        f"<td>{it.changes}</td><td>{way_back(it, standing)}</td></tr>"
         for it in reversed(entries[-50:])
-    ]  # fmt: skip
-    return show.table(texts.HISTORY_HEADS, rows) if rows else show.note(texts.NO_HISTORY)
+    )
+    if not rows:
+        return show.note(texts.NO_HISTORY)
+    start = press("past", "back", texts.BACK_TO_START, to="0") if standing else ""
+    heads = "".join(f'<th scope="col">{plain(it)}</th>' for it in texts.HISTORY_HEADS)
+    return (
+        f'<table class="lora_cook_table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f"</table>{start}"
+    )
+
+
+def way_back(entry: journal.Entry, standing: Sequence[str]) -> str:
+    """What stands at the end of an operation's line."""
+    if entry.undone:
+        return plain(texts.UNDONE)
+    if standing[-1:] == [entry.id]:
+        return plain(texts.NEWEST)
+    return press("past", "back", texts.BACK_TO, to=entry.id)
+
+
+def kept(folder: Path) -> str:
+    """What lies in the trash, in a sentence."""
+    try:
+        found = kept_originals(folder)
+    except (OSError, UserError):
+        return ""
+    files, size = sum(it.files for it in found), sum(it.bytes for it in found)
+    if not files:
+        return show.note(texts.TRASH_EMPTY)
+    told = texts.TRASH.format(files=several(files, "file", "files"), size=spoken_size(size))
+    return show.note(told)
+
+
+def empty(folder: Path) -> str:
+    """Empty the trash for good; a sentence."""
+    size = sum(it.bytes for it in empty_trash(folder))
+    return texts.TRASH_EMPTIED.format(size=spoken_size(size))
+
+
+def spoken_size(size: int) -> str:
+    """Bytes as a person says them."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -115,6 +115,22 @@ def choice(name: str, label: str, info: str, names: list[str], value: str | None
     )  # fmt: skip
 
 
+def several_of(name: str, label: str, info: str, names: list[str]) -> Any:
+    """Any of several names."""
+    return make(
+        gr.Dropdown, label=label, info=info, choices=names, value=[], multiselect=True,
+        interactive=True, elem_id=f"lora_cook_{name}",
+    )  # fmt: skip
+
+
+def tick(name: str, label: str, info: str = "") -> Any:
+    """Something to be said yes to."""
+    return make(
+        gr.Checkbox, label=label, info=info or None, value=False, interactive=True,
+        elem_id=f"lora_cook_{name}",
+    )  # fmt: skip
+
+
 def go_to(step: str) -> Any:
     """The tabs with another step open, or as they are."""
     return gr.update(selected=step) if step else gr.update()

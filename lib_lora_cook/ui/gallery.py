@@ -1,4 +1,4 @@
-"""The pictures of a dataset as HTML: pages of small copies, one large, copies side by side.
+"""The pictures of a dataset as HTML: which ones, and pages of small copies.
 
 Pictures stand in the page itself as data: no file of the dataset is ever served by its name.
 """
@@ -6,44 +6,28 @@ Pictures stand in the page itself as data: no file of the dataset is ever served
 from __future__ import annotations
 
 import base64
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from ..config import BucketConfig
-from ..dataset.captions import caption_path, read_caption
-from ..dataset.duplicates import Group, difference_picture
-from ..dataset.images import is_picture_name
-from ..dataset.thumbnails import read_thumbnail, small_jpeg
+from ..dataset.captions import split_tags
+from ..dataset.filters import Filter, TagFilter
+from ..dataset.gallery import Card, Wanted, read_card
+from ..dataset.images import Failure, is_picture_name
+from ..dataset.thumbnails import make_thumbnails, read_thumbnail
 from ..errors import UserError
-from ..training.buckets import bucket_for
 from . import show, texts
+from .said import press
 from .show import plain
 
-PAGE, SIDE, LARGE = 24, 176, 1024
-"""Pictures on a page; pixels of a small copy's side and of a large one's."""
-PAIRS = 12
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the page's script asks of the gallery."""
-
-    act: str = ""
-    name: str = ""
-    page: int = 0
-
-
-def read_asked(text: str) -> Asked:
-    """The script's JSON; nothing asked where it is none."""
-    try:
-        told: Any = json.loads(text or "{}")
-        return Asked(str(told.get("act", "")), str(told.get("name", "")), int(told.get("page", 0)))
-    except (ValueError, TypeError, AttributeError):
-        return Asked()
+PAGE, SIDE = 24, 176
+"""Pictures on a page; pixels of a small copy's side."""
+ASPECTS = {
+    "any": (0.0, inf), "upright": (0.0, 0.9), "about square": (0.9, 1.11), "wide": (1.11, inf),
+}  # fmt: skip
+"""Width / height from, to."""
 
 
 def names_in(folder: Path) -> list[str]:
@@ -55,106 +39,89 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
-def page_of(folder: Path, cache: Path, page: int, marks: Mapping[str, Any]) -> str:
-    """One page of small copies."""
-    names = names_in(folder)
+def wanted_of(form: Sequence[Any]) -> Wanted | None:
+    """The filter's form; None where it asks for nothing. UserError for what is no number.
+
+    Findings, shorter side from and to, aspect, ratings, stars, tags there and tags missing.
+    """
+    findings, least, most, aspect, ratings, stars, having, lacking = form
+    tags: list[Filter] = []
+    if split_tags(having or ""):
+        tags.append(TagFilter(tuple(split_tags(having))))
+    if split_tags(lacking or ""):
+        tags.append(TagFilter(tuple(split_tags(lacking)), "none"))
+    wanted = Wanted(
+        findings=frozenset(it.replace(" ", "_") for it in findings or ()),
+        least=side(least, texts.SIDE_FROM, 0), most=side(most, texts.SIDE_TO, inf),
+        aspect=ASPECTS.get(aspect, (0, inf)), ratings=frozenset(ratings or ()),
+        stars=int(stars) if str(stars).isdigit() else 0, tags=tuple(tags),
+    )  # fmt: skip
+    return None if wanted == Wanted() else wanted
+
+
+def side(text: str, name: str, empty: float) -> float:
+    """A number of pixels; UserError where it is none."""
+    if not (text or "").strip():
+        return empty
+    if not text.strip().isdigit():
+        wanted = texts.WANTED["whole"]
+        raise UserError(texts.IS_NOT.format(name=name, value=text, wanted=wanted))
+    return int(text)
+
+
+def page_of(folder: Path, names: Sequence[str], cache: Path, page: int) -> str:
+    """One page of small copies, from 0; beyond the last it is the last."""
     if not names:
-        return show.note(texts.FIRST_GATHER)
+        return show.note(texts.NO_PICTURES_SHOWN)
     pages = -(-len(names) // PAGE)
     page = min(max(page, 0), pages - 1)
-    shown = names[page * PAGE : (page + 1) * PAGE]
-    cells = "".join(cell(folder / name, cache, str(marks.get(name, ""))) for name in shown)
+    paths = [folder / name for name in names[page * PAGE : (page + 1) * PAGE]]
+    failed: list[Failure] = []
+    small = make_thumbnails(paths, cache, SIDE, failed)
+    reasons = dict(failed)
+    cells = "".join(
+        cell(path, small[path]) if path in small else broken_cell(path, reasons.get(path, ""))
+        for path in paths
+    )
     told = texts.GALLERY_PAGE.format(page=page + 1, pages=pages, count=f"{len(names):,}")
     return (
-        f'<div class="lora_cook_bar_of_buttons">{act("previous", texts.PREVIOUS)}'
-        f"<span>{plain(told)}</span>{act('next', texts.NEXT)}{act('undo', texts.UNDO)}</div>"
+        f'<div class="lora_cook_bar_of_buttons">{press("gallery", "previous", texts.PREVIOUS)}'
+        f"<span>{plain(told)}</span>{press('gallery', 'next', texts.NEXT)}"
+        f"{press('gallery', 'undo', texts.UNDO)}</div>"
         f'<div class="lora_cook_gallery" role="listbox" aria-label="{plain(texts.GALLERY)}" '
         f'data-page="{page}">{cells}</div><p class="lora_cook_note">{plain(texts.KEYS)}</p>'
     )
 
 
-def act(name: str, label: str) -> str:
-    """A button that the page's script answers."""
-    return f'<button type="button" data-act="{name}">{plain(label)}</button>'
-
-
-def cell(path: Path, cache: Path, mark: str) -> str:
-    """One picture with its name and its mark."""
-    name = plain(path.name)
+def cell(path: Path, jpeg: bytes) -> str:
+    """One picture with its name and what a person thinks of it."""
     try:
-        data, _ = read_thumbnail(path, cache, SIDE)
-        picture = f'<img src="{data_uri(data)}" alt="{name}">'
+        card = read_card(path)
     except UserError as error:
-        picture = f'<span class="lora_cook_broken">{plain(error.what)}</span>'
-    stars = "★" * int(mark) if mark.isdigit() else texts.KEPT if mark == "keep" else ""
+        return broken_cell(path, error.what)
+    picture = f'<img src="{data_uri(jpeg)}" alt="{plain(path.name)}">'
+    told = f"{card.image.width}×{card.image.height}"
+    return figure(path, picture, f"{told} {marks(card)}".strip(), card.image.caption)
+
+
+def broken_cell(path: Path, why: str) -> str:
+    """A file that is no whole picture."""
+    return figure(path, f'<span class="lora_cook_broken">{plain(why)}</span>', "", "")
+
+
+def figure(path: Path, inside: str, told: str, caption: str) -> str:
+    """A cell of the gallery."""
+    name = plain(path.name)
     return (
         f'<figure role="option" tabindex="-1" aria-selected="false" data-name="{name}" '
-        f'title="{plain(caption_of(path))}">{picture}'
-        f"<figcaption>{name} {plain(stars)}</figcaption></figure>"
+        f'title="{plain(caption)}">{inside}'
+        f"<figcaption>{name}<br>{plain(told)}</figcaption></figure>"
     )
 
 
-def caption_of(path: Path) -> str:
-    """A picture's caption, "" where there is none or it cannot be read."""
-    try:
-        return read_caption(caption_path(path))
-    except UserError:
-        return ""
-
-
-def large(path: Path, cache: Path, config: BucketConfig) -> str:
-    """One picture large, the part that its bucket keeps framed, over the page."""
-    try:
-        data, (width, height) = read_thumbnail(path, cache, LARGE)
-    except UserError as error:
-        return show.problems([str(error.what)])
-    frame, told = "", f"{width}×{height}"
-    try:
-        fit = bucket_for((width, height), config)
-        left, top, right, bottom = fit.kept_box((width, height))
-        places = {"left": left / width, "top": top / height, "width": (right - left) / width,
-                  "height": (bottom - top) / height}  # fmt: skip
-        style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in places.items())
-        frame = f'<i class="lora_cook_kept" style="{style}"></i>'
-        told += texts.BUCKET.format(
-            width=fit.bucket[0], height=fit.bucket[1], cut=f"{fit.cut_off:.0%}"
-        )
-    except UserError as error:
-        told += f" · {error.what}"
-    return (
-        f'<div class="lora_cook_zoom" role="dialog" aria-modal="true" tabindex="-1" '
-        f'aria-label="{plain(path.name)}" data-name="{plain(path.name)}" data-width="{width}" '
-        f'data-height="{height}"><div class="lora_cook_canvas">'
-        f'<img src="{data_uri(data)}" alt="{plain(path.name)}" draggable="false">{frame}'
-        f'<i class="lora_cook_drawn" hidden></i></div>'
-        f"<p>{plain(path.name)} · {plain(told)} · {plain(texts.ZOOM_KEYS)}</p>"
-        f"<p>{plain(caption_of(path))}</p>{act('close', texts.CLOSE)}</div>"
-    )
-
-
-def side_by_side(groups: Sequence[Group], cache: Path) -> str:
-    """Copies beside the one that is kept, with the difference lit up."""
-    pairs = [(group, it.path) for group in groups for it in group.files[1:]]
-    if not pairs:
-        return show.note(texts.NO_COPIES)
-    rows = "".join(_pair(group, path, cache) for group, path in pairs[:PAIRS])
-    more = texts.MORE_PAIRS.format(count=len(pairs) - PAIRS) if len(pairs) > PAIRS else ""
-    return f'<div class="lora_cook_pairs">{rows}</div>{show.note(more)}'
-
-
-def _pair(group: Group, path: Path, cache: Path) -> str:
-    keeper = group.files[0].path
-    try:
-        pictures = [read_thumbnail(it, cache, SIDE)[0] for it in (keeper, path)]
-        pictures.append(small_jpeg(difference_picture(keeper, path), SIDE))
-    except UserError as error:
-        return show.problems([str(error)])
-    told = (texts.KEEPER.format(name=keeper.name), f"{group.kind}: {path.name}", texts.DIFFERENCE)
-    return '<div class="lora_cook_pair">' + "".join(
-        f'<figure><img src="{data_uri(data)}" alt="{plain(text)}">'
-        f"<figcaption>{plain(text)}</figcaption></figure>"
-        for data, text in zip(pictures, told, strict=True)
-    ) + "</div>"  # fmt: skip
+def marks(card: Card) -> str:
+    """Stars, and whether a picture is to be kept."""
+    return ("★" * card.stars + (f" {texts.KEPT}" if card.mark == "keep" else "")).strip()
 
 
 def strip(epochs: Sequence[tuple[str, Sequence[Path]]], cache: Path) -> str:

@@ -15,7 +15,7 @@ from .clean_tab import CleanHandlers, CleanTab, build_clean
 from .components import button, hidden, html, line, listen, log_box, make
 from .cook_tab import CookTab, build_cook
 from .form import sweep_widgets, training_widgets
-from .gallery_tab import GalleryHandlers, wire_gallery
+from .gallery_tab import GalleryHandlers, wire_zoom
 from .gather_tab import GatherHandlers, StepTab, build_gather
 from .handlers import Handlers
 from .recipe_tab import RecipeHandlers
@@ -145,7 +145,7 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     fields, clean, tag, form = page.cook.fields, page.clean, page.tag, page.tag.form
     shown = [
         page.gather.found, page.gather.propose,
-        clean.head.found, clean.head.propose, clean.ticks, clean.past,
+        clean.head.found, clean.head.propose, clean.ticks, clean.past, clean.trash,
         tag.head.found, tag.head.propose, tag.ticks,
         form[4],
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     for event in (tab.load, again.click):
         for function, asked, answered in page.cook.looks:
             listen(event, function, asked, answered)
-    wire_gallery(clean.gallery, GalleryHandlers(steps.bench), page.dataset, fields["resolution"])
+    wire_zoom(clean.gallery, GalleryHandlers(steps.bench), page.dataset, fields["resolution"])
     for event in (form[3].change, form[4].blur):
         listen(event, steps.on_refresh, [page.dataset, *form], shown)
     listen(

@@ -1,79 +1,90 @@
-"""The gallery's HTML: pages, marks, large pictures, copies; hostile names stay text."""
+"""The gallery's HTML: pages, filters, marks; hostile names stay text."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from lib_lora_cook.config import BucketConfig
-from lib_lora_cook.dataset.duplicates import Group
-from lib_lora_cook.dataset.images import read_image_file
+from lib_lora_cook.dataset import gallery as cards
+from lib_lora_cook.dataset import journal
+from lib_lora_cook.errors import UserError
 from lib_lora_cook.ui import gallery, texts
 
 from .hostile import HOSTILE, is_plain
 
+EVERYTHING = ([], "", "", "any", [], "0", "", "")
 
-def picture(path: Path, colour: int = 90) -> Path:
+
+def picture(path: Path, colour: int = 90, size: tuple[int, int] = (120, 80)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.effect_noise((120, 80), colour).convert("RGB").save(path)
+    Image.effect_noise(size, colour).convert("RGB").save(path)
     return path
 
 
 def test_a_page_holds_its_share_of_the_pictures_and_no_address(tmp_path: Path) -> None:
-    for number in range(gallery.PAGE + 3):
-        picture(tmp_path / "set" / f"{number:03}.png")
-    marks = {"000.png": "4", "001.png": "keep"}
-    first = gallery.page_of(tmp_path / "set", tmp_path / "cache", 0, marks)
+    folder = tmp_path / "set"
+    paths = [picture(folder / f"{number:03}.png") for number in range(gallery.PAGE + 3)]
+    journal.apply_changes(folder, cards.plan_stars([cards.read_card(paths[0])], 4))
+    journal.apply_changes(folder, cards.plan_mark([cards.read_card(paths[1])], "keep"))
+    names = gallery.names_in(folder)
+    first = gallery.page_of(folder, names, tmp_path / "cache", 0)
     assert first.count("<figure") == first.count("data:image/jpeg") == gallery.PAGE
     assert "★★★★" in first
     assert texts.KEPT in first
-    last = gallery.page_of(tmp_path / "set", tmp_path / "cache", 99, marks)
+    last = gallery.page_of(folder, names, tmp_path / "cache", 99)
     assert (last.count("<figure"), 'data-page="1"' in last) == (3, True)
     assert "file=" not in first
     assert str(tmp_path) not in first
 
 
 def test_a_broken_picture_and_an_empty_folder_say_so(tmp_path: Path) -> None:
-    assert texts.FIRST_GATHER in gallery.page_of(tmp_path / "none", tmp_path, 0, {})
+    empty = gallery.page_of(tmp_path, gallery.names_in(tmp_path / "none"), tmp_path, 0)
+    assert texts.NO_PICTURES_SHOWN in empty
     (tmp_path / "torn.png").write_bytes(b"torn")
-    assert "Not a picture" in gallery.page_of(tmp_path, tmp_path / "cache", 0, {})
-
-
-def test_the_large_picture_frames_what_its_bucket_keeps(tmp_path: Path) -> None:
-    path = picture(tmp_path / "wide.png")
-    told = gallery.large(path, tmp_path / "cache", BucketConfig(resolution=(64, 64)))
-    assert 'data-width="120"' in told
-    assert "lora_cook_kept" in told
-    assert "cut off" in told
-
-
-def test_copies_stand_beside_their_keeper_with_the_difference(tmp_path: Path) -> None:
-    paths = [picture(tmp_path / "a.png"), picture(tmp_path / "b.png", 20)]
-    group = Group("near", tuple(map(read_image_file, paths)))
-    told = gallery.side_by_side([group], tmp_path / "cache")
-    assert told.count("data:image/jpeg") == 3
-    assert "kept: a.png" in told
-    assert texts.NO_COPIES in gallery.side_by_side([], tmp_path)
+    torn = gallery.page_of(tmp_path, ["torn.png"], tmp_path / "cache", 0)
+    assert "Not a picture" in torn
 
 
 @pytest.mark.parametrize("text", [it for it in HOSTILE if "/" not in it])
 def test_no_name_and_no_caption_becomes_markup(tmp_path: Path, text: str) -> None:
     path = picture(tmp_path / f"{text}.png")
     path.with_suffix(".txt").write_text(text, encoding="utf-8")
-    cache = tmp_path / ".cache"
-    config = BucketConfig(resolution=(64, 64))
-    told = gallery.page_of(tmp_path, cache, 0, {}) + gallery.large(path, cache, config)
-    assert is_plain(told, text)
+    assert is_plain(gallery.page_of(tmp_path, [path.name], tmp_path / ".cache", 0), text)
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[]", "null", '{"page": "x"}', '"text"'])
-def test_what_cannot_be_read_asks_for_nothing(text: str) -> None:
-    assert gallery.read_asked(text) == gallery.Asked()
+def test_a_form_that_asks_for_nothing_needs_no_filter() -> None:
+    assert gallery.wanted_of(EVERYTHING) is None
 
 
-def test_what_the_script_asks_is_read() -> None:
-    told = json.dumps({"act": "drop", "name": "a.png", "page": 2})
-    assert gallery.read_asked(told) == gallery.Asked("drop", "a.png", 2)
+@pytest.mark.parametrize(
+    ("place", "value", "names"),
+    [
+        (1, "100", ["large.png"]),
+        (2, "100", ["small.png", "tall.png"]),
+        (3, "upright", ["tall.png"]),
+        (6, "1girl", ["small.png"]),
+        (7, "1girl", ["large.png", "tall.png"]),
+        (5, "2", ["large.png"]),
+    ],
+)
+def test_what_the_form_says_is_what_is_shown(
+    tmp_path: Path, place: int, value: Any, names: list[str]
+) -> None:
+    large = picture(tmp_path / "large.png", size=(200, 150))
+    picture(tmp_path / "small.png").with_suffix(".txt").write_text("1girl, solo", encoding="utf-8")
+    picture(tmp_path / "tall.png", size=(60, 90))
+    journal.apply_changes(tmp_path, cards.plan_stars([cards.read_card(large)], 3))
+    form = [*EVERYTHING]
+    form[place] = value
+    wanted = gallery.wanted_of(form)
+    assert wanted is not None
+    found = cards.found(cards.scan_gallery(tmp_path), wanted)
+    assert [card.image.path.name for card in found] == names
+
+
+def test_a_side_that_is_no_number_is_told() -> None:
+    with pytest.raises(UserError, match=texts.SIDE_FROM):
+        gallery.wanted_of([[], "<b>", *EVERYTHING[2:]])

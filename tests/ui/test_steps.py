@@ -54,7 +54,7 @@ def labels(steps: StepHandlers, dataset: str) -> dict[str, Any]:
     """The proposed buttons by their step, as a refresh shows them."""
     steps.bench.runner.wait(WAIT)
     shown = steps.on_refresh(dataset, *FORM)
-    return {"gather": shown[1], "clean": shown[3], "tag": shown[7]}
+    return {"gather": shown[1], "clean": shown[3], "tag": shown[8]}
 
 
 def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
@@ -73,7 +73,8 @@ def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
     assert labels(steps, dataset)["clean"]["value"] == texts.MEND
     ticked = steps.on_refresh(dataset, *FORM)[4]["value"]
     assert ticked == ["double tags", "too small", "exact copies"]
-    assert texts.NOTHING_TICKED in steps.on_propose_clean(dataset, [], "64")[0]
+    assert steps.clean.on_ticks([])["value"] == "Go on to Tag"
+    assert steps.on_propose_clean(dataset, [], "64")[1]["selected"] == "tag"
     assert steps.on_propose_clean(dataset, ticked, "64")[0] == ""
     assert labels(steps, dataset)["clean"]["value"] == "Go on to Tag"
     assert steps.on_propose_clean(dataset, [], "64")[1]["selected"] == "tag"
@@ -86,7 +87,7 @@ def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
     going = steps.on_propose_tag(dataset, [], *FORM)
     assert going[1]["selected"] == "cook"
     assert going[2:] == [dataset, "kafka", "kafka", "67", "10"]
-    assert steps.on_refresh(dataset, *FORM)[9:] == ["kafka"]
+    assert steps.on_refresh(dataset, *FORM)[10:] == ["kafka"]
     assert bench.recall("sweep")["tags"] == "purple hair"
 
 
