@@ -62,7 +62,6 @@
   const RATES = ["1", "2", "3", "4", "5"];
   const KEYS = { k: "keep", d: "drop", u: "undo", z: "zoom", Enter: "zoom" };
   const CHANGES = ["drop", "undo", "cut", "cut_copy", "back", "keeper", "distinct"];
-  const ANSWERS = ["gallery_view", "gallery_told", "copies_told", "past_told", "clean_problems"];
   let stale = false; // whether the steps show a dataset that is no longer so
   let place = 0; // the cell that had the focus, to be found again in a new page
 
@@ -121,7 +120,12 @@
       return;
     }
     const cell = event.target.closest ? event.target.closest(".lora_cook_gallery figure") : null;
-    if (cell !== null) onGalleryKey(event, cell);
+    if (cell === null) return;
+    if (cell.dataset.post === undefined) onGalleryKey(event, cell);
+    else if (event.key === "Enter" || event.key === " ") {
+      choose(cell);
+      event.preventDefault();
+    }
   });
 
   document.addEventListener("click", (event) => {
@@ -129,9 +133,33 @@
     stale = stale || event.target.closest(changes) !== null;
     const pressed = event.target.closest("#lora_cook_page [data-say]");
     if (pressed !== null) onPress(pressed);
-    const cell = event.target.closest(".lora_cook_gallery figure");
+    const cell = event.target.closest("#lora_cook_gallery_view .lora_cook_gallery figure");
     if (cell !== null) look(cells().indexOf(cell));
+    const post = event.target.closest(".lora_cook_posts figure");
+    if (post !== null) choose(post);
   });
+
+  // Posts of a search: those that are chosen are fetched alone.
+  let posts = [];
+
+  function choose(post) {
+    const { post: number } = post.dataset;
+    posts = posts.includes(number) ? posts.filter((it) => it !== number) : [...posts, number];
+    showChosen();
+  }
+
+  function showChosen() {
+    const all = Array.from(document.querySelectorAll(".lora_cook_posts figure"));
+    posts = posts.filter((it) => all.some((post) => post.dataset.post === it));
+    all.forEach((it) => it.setAttribute("aria-selected", String(posts.includes(it.dataset.post))));
+    window.loraCookSaid.gather = JSON.stringify({ posts });
+    const told = document.querySelector("#lora_cook_preview_list [data-chosen]");
+    if (told === null) return;
+    if (!told.dataset.all) told.dataset.all = told.textContent;
+    const { all: none, chosen } = told.dataset;
+    const text = posts.length ? chosen.replace("#", posts.length) : none;
+    if (told.textContent !== text) told.textContent = text;
+  }
 
   function onPress(pressed) {
     const { say: channel, ...told } = pressed.dataset;
@@ -144,7 +172,7 @@
   }
 
   document.addEventListener("dblclick", (event) => {
-    const cell = event.target.closest(".lora_cook_gallery figure");
+    const cell = event.target.closest("#lora_cook_gallery_view .lora_cook_gallery figure");
     if (cell !== null) ofGallery("zoom", cell.dataset.name);
   });
 
@@ -251,17 +279,19 @@
   new MutationObserver((changes) => {
     const inside = (id) =>
       changes.some((it) => byId(id) && byId(id).contains(it.target) && !ours(it.target));
+    if (inside("preview_list")) showChosen();
     if (inside("gallery_zoom") && zoomed() !== null) onZoom();
     else if (inside("gallery_view") || inside("gallery_zoom")) {
       erasing = false;
       boxes = "";
       look(place);
     }
-    if (stale && ANSWERS.some(inside)) {
-      stale = false;
-      byId("refresh").click();
-    }
   }).observe(document.documentElement, { childList: true, subtree: true });
+
+  window.loraCookAnswered = () => {
+    if (stale) byId("refresh").click();
+    stale = false;
+  };
 
   const ours = (node) => node.nodeType === 1 && node.closest(".lora_cook_canvas") !== null;
 

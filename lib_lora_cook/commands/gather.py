@@ -190,15 +190,9 @@ def told(result: Gathered, options: argparse.Namespace, job: ConsoleJob) -> dict
 
 def login(site: str, file: Path) -> dict[str, Any]:
     """Ask for a key, unseen, and keep it where only the person can read it."""
-    from ..gather.keys import save_key
-    from ..gather.sites import is_address, known_site, root_of
+    from ..gather.search import keep_key
 
-    known = known_site(site)
-    if known is None and not is_address(site):
-        raise UserError("This is no site that is known here", site, "Give its address.")
-    name, key = asked("Login or user id: "), asked("API key: ", secret=True)
-    keys = {"user_id": name, "login": name, "api_key": key, "password_hash": key}
-    save_key(file, known[0] if known else root_of(site), keys if name and key else {})
+    keep_key(site, asked("Login or user id: "), asked("API key: ", secret=True), file)
     return {"saved": str(file)}
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..config import GatherConfig
+from ..errors import UserError
 from ..jobs import Job, null_job
 from .addresses import guard_for
 from .gallery_dl import PLACE, GalleryDl, Missing, find_program, search_address
-from .keys import read_keys
-from .sites import Board, UnknownSite, is_address, open_board
+from .keys import read_keys, save_key
+from .sites import Board, UnknownSite, is_address, known_site, open_board, root_of
 from .web import Web
 
 
@@ -26,6 +27,18 @@ class Home:
 def home_in(folder: Path) -> Home:
     """The usual places in the person's own folder."""
     return Home(folder / "keys.json", folder / "programs")
+
+
+def keep_key(site: str, name: str, key: str, file: Path) -> None:
+    """Keep a person's login or user id and key for a site; either empty: forget them.
+
+    UserError for a site that is neither known nor an address.
+    """
+    known = known_site(site)
+    if known is None and not is_address(site):
+        raise UserError("This is no site that is known here", site, "Give its address.")
+    keys = {"user_id": name, "login": name, "api_key": key, "password_hash": key}
+    save_key(file, known[0] if known else root_of(site), keys if name and key else {})
 
 
 def open_search(

@@ -40,6 +40,8 @@ class Bench:
     looks: dict[Path, tuple[Look, list[Finding]]] = field(default_factory=dict)
     """The last look at a dataset; gone once something has changed in it."""
     editors: dict[Path, Editor] = field(default_factory=dict)
+    preview: str = ""
+    """What the last search found, as HTML."""
     filtered: dict[Path, list[str]] = field(default_factory=dict)
     """The names that the gallery shows of a dataset, where it does not show all."""
 

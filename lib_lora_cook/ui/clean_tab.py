@@ -11,7 +11,19 @@ import gradio as gr
 from ..errors import UserError
 from . import cleaning, show, texts
 from .bench import Bench, Counted, folder_of, several
-from .components import button, choice, fold, hidden, html, line, listen, make, send, tick
+from .components import (
+    button,
+    choice,
+    fold,
+    hidden,
+    html,
+    line,
+    listen,
+    make,
+    send,
+    then_refresh,
+    tick,
+)
 from .gallery_tab import GalleryFold, GalleryHandlers, build_gallery
 from .gather_tab import StepTab, Updates, build_head, button_of
 from .runner import short_home
@@ -40,7 +52,7 @@ class CleanHandlers:
         _, found = self.bench.looks[folder]
         names, ticked = cleaning.mendable(found), cleaning.proposed(found)
         ticks = gr.update(choices=names, value=ticked, visible=bool(names))
-        return [cleaning.listed(found), self.on_ticks(ticked), ticks, *history]
+        return [cleaning.listed(found), mend_button(ticked, self.bench), ticks, *history]
 
     def forget_if_new(self, folder: Path, there: Counted) -> None:
         """A look that has not seen all pictures is none."""
@@ -50,10 +62,11 @@ class CleanHandlers:
             if not seen.issuperset(it.path for it in there.images):
                 self.bench.forget_look(folder)
 
-    def on_ticks(self, ticked: list[str]) -> Any:
-        """The proposed button for what is ticked."""
-        label = texts.MEND if ticked else texts.GO_ON.format(step=texts.TAG)
-        return button_of(label, busy=self.bench.busy)
+    def on_ticks(self, dataset: str, ticked: list[str]) -> Any:
+        """The proposed button for what is ticked; as it is before there is anything to tick."""
+        if folder_of(dataset) not in self.bench.looks:
+            return gr.update()
+        return mend_button(ticked, self.bench)
 
     def on_propose(
         self, dataset: str, there: Counted, ticked: list[str], below: str
@@ -121,6 +134,12 @@ class CleanHandlers:
         return self.bench.start(what, cleaning.tool_work(folder, what, plan, self.bench))
 
 
+def mend_button(ticked: list[str], bench: Bench) -> Any:
+    """The proposed button once the dataset has been looked over."""
+    label = texts.MEND if ticked else texts.GO_ON.format(step=texts.TAG)
+    return button_of(label, busy=bench.busy)
+
+
 def least_side(text: str) -> int:
     """The least side in pixels; UserError where it is no number."""
     try:
@@ -158,9 +177,9 @@ def build_clean(dataset: Any, handlers: CleanHandlers) -> CleanTab:
     gallery = build_gallery(dataset, GalleryHandlers(handlers.bench))
     below = build_tools(dataset, handlers, head)
     past, trash = build_past(dataset, handlers)
-    listen(ticks.change, handlers.on_ticks, [ticks], [head.propose])
+    listen(ticks.change, handlers.on_ticks, [dataset, ticks], [head.propose])
     listen(again.click, handlers.on_again, [dataset, below], [head.problems])
-    listen(undo.click, handlers.on_undo, [dataset], [head.problems])
+    then_refresh(listen(undo.click, handlers.on_undo, [dataset], [head.problems]))
     return CleanTab(head, ticks, below, past, trash, gallery)
 
 
@@ -195,6 +214,6 @@ def build_past(dataset: Any, handlers: CleanHandlers) -> tuple[Any, Any]:
             sure = tick("sure", texts.SURE)
             empty = button(texts.EMPTY_TRASH, "empty_trash", small=True)
     back, said = hidden("past_act")
-    send(back.click, handlers.on_past, "past", [said, dataset], [told])
-    listen(empty.click, handlers.on_empty, [dataset, sure], [told, sure])
+    then_refresh(send(back.click, handlers.on_past, "past", [said, dataset], [told]))
+    then_refresh(listen(empty.click, handlers.on_empty, [dataset, sure], [told, sure]))
     return past, trash

@@ -24,6 +24,7 @@ from .said import press
 from .show import plain
 
 LATER = ("trigger_missing", "trigger_not_first")
+BY_TAG = (*LATER, "missing_caption", "empty_caption", "trigger_has_meaning")
 """Findings that the step Tag sees to."""
 MEASURED = ("blurred", "compressed", "imbalance")
 """Findings that a person should look at first: a soft or compressed picture may be meant so."""
@@ -51,9 +52,16 @@ def listed(found: Sequence[Finding]) -> str:
     """The findings as HTML: what, where, and what mending would change."""
     if not found:
         return show.note(texts.CLEAN_NOTHING)
-    rows = [[spoken(it.name), named(it.files), it.why, it.fix or texts.BY_HAND] for it in found]
+    rows = [[spoken(it.name), named(it.files), it.why, mending(it)] for it in found]
     head = show.note(texts.CLEAN_FOUND.format(count=several(len(found), "finding", "findings")))
     return head + show.table(texts.FINDING_HEADS, rows)
+
+
+def mending(finding: Finding) -> str:
+    """What mends a finding, or who."""
+    if finding.name in BY_TAG:
+        return texts.BY_TAG
+    return finding.fix or texts.BY_HAND
 
 
 def spoken(name: str) -> str:

@@ -50,6 +50,12 @@ def ask_with(
     )  # fmt: skip
 
 
+def then_refresh(answered: Any) -> None:
+    """Once an event is answered, the page's script asks for the steps again if it changed some."""
+    key = "js" if _known(answered.then, {"js": ""}) else "_js"
+    answered.then(fn=None, inputs=None, outputs=None, **{key: "() => window.loraCookAnswered()"})
+
+
 def run_script(blocks: Any, script: str) -> None:
     """Run a script, a JavaScript function, in the page once it is there."""
     name = "js" if _known(blocks.load, {"js": script}) else "_js"
@@ -78,9 +84,9 @@ def html(name: str, value: str = "") -> Any:
 
 def hidden(name: str) -> tuple[Any, Any]:
     """(a button that only the page's script presses, the text that it speaks through)."""
-    classes = ["lora_cook_hidden"]
-    text = gr.Textbox("", elem_id=f"lora_cook_{name}_said", elem_classes=classes)
-    return gr.Button(name, elem_id=f"lora_cook_{name}", elem_classes=classes), text
+    with gr.Column(elem_classes=["lora_cook_hidden"]):  # gradio 4 draws a frame round each text
+        text = gr.Textbox("", elem_id=f"lora_cook_{name}_said")
+        return gr.Button(name, elem_id=f"lora_cook_{name}"), text
 
 
 def button(
@@ -115,10 +121,12 @@ def choice(name: str, label: str, info: str, names: list[str], value: str | None
     )  # fmt: skip
 
 
-def several_of(name: str, label: str, info: str, names: list[str]) -> Any:
+def several_of(
+    name: str, label: str, info: str, names: list[str], first: Sequence[str] = ()
+) -> Any:
     """Any of several names."""
     return make(
-        gr.Dropdown, label=label, info=info, choices=names, value=[], multiselect=True,
+        gr.Dropdown, label=label, info=info, choices=names, value=list(first), multiselect=True,
         interactive=True, elem_id=f"lora_cook_{name}",
     )  # fmt: skip
 

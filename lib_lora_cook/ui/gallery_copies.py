@@ -11,6 +11,7 @@ from ..dataset.look import Look
 from ..dataset.thumbnails import read_thumbnail, small_jpeg
 from ..errors import UserError
 from . import show, texts
+from .bench import several
 from .gallery import data_uri
 from .said import press
 from .show import plain
@@ -27,7 +28,9 @@ def side_by_side(groups: Sequence[Group], cache: Path, page: int = 0) -> str:
     pages = -(-len(pairs) // PAIRS)
     page = min(max(page, 0), pages - 1)
     rows = "".join(_pair(*it, cache) for it in pairs[page * PAIRS : (page + 1) * PAIRS])
-    told = texts.COPIES_PAGE.format(page=page + 1, pages=pages, count=len(pairs))
+    told = texts.COPIES_PAGE.format(
+        page=page + 1, pages=pages, count=several(len(pairs), "pair", "pairs")
+    )
     bar = f"<span>{plain(told)}</span>"
     if pages > 1:
         bar = (

@@ -18,7 +18,18 @@ from ..dataset.thumbnails import trim_thumbnails
 from ..errors import UserError
 from . import cleaning, gallery, show, texts
 from .bench import Bench, folder_of
-from .components import button, choice, fold, hidden, html, line, listen, send, several_of
+from .components import (
+    button,
+    choice,
+    fold,
+    hidden,
+    html,
+    line,
+    listen,
+    send,
+    several_of,
+    then_refresh,
+)
 from .gallery_copies import side_by_side, with_keeper, without_pair
 from .gallery_zoom import cut, large
 from .gather_tab import Updates
@@ -173,9 +184,9 @@ def build_gallery(dataset: Any, handlers: GalleryHandlers) -> GalleryFold:
     listen(look.click, handlers.on_show, [dataset, *form], [view])
     listen(copies.click, handlers.on_copies, [dataset], [pairs])
     asked, said = hidden("gallery_act")
-    send(asked.click, handlers.on_gallery, "gallery", [said, dataset], [view, told])
+    then_refresh(send(asked.click, handlers.on_gallery, "gallery", [said, dataset], [view, told]))
     turned, names = hidden("copies_act")
-    send(turned.click, handlers.on_pair, "copies", [names, dataset], [pairs, answer])
+    then_refresh(send(turned.click, handlers.on_pair, "copies", [names, dataset], [pairs, answer]))
     return GalleryFold(view, zoom, told, pairs)
 
 
@@ -188,7 +199,9 @@ def build_filter() -> list[Any]:
             line("show_least", texts.SIDE_FROM, texts.SIDE_HELP),
             line("show_most", texts.SIDE_TO, texts.SIDE_HELP),
             choice("show_aspect", texts.ASPECT, texts.ASPECT_HELP, list(gallery.ASPECTS)),
-            several_of("show_ratings", texts.SITE_RATING, texts.RATING_HELP, [*RATINGS, "safe"]),
+            several_of(
+                "show_ratings", texts.SITE_RATING, texts.SITE_RATING_HELP, [*RATINGS, "safe"]
+            ),
             choice("show_stars", texts.STARS, texts.STARS_HELP, list("012345")),
             line("show_having", texts.HAVING, texts.HAVING_HELP),
             line("show_lacking", texts.LACKING, texts.LACKING_HELP),
@@ -199,4 +212,5 @@ def wire_zoom(part: GalleryFold, handlers: GalleryHandlers, dataset: Any, resolu
     """Listen to the page's script about the large picture."""
     asked, said = hidden("zoom_act")
     outputs = [part.zoom, part.view, part.told]
-    send(asked.click, handlers.on_zoom, "zoom", [said, dataset, resolution], outputs)
+    inputs = [said, dataset, resolution]
+    then_refresh(send(asked.click, handlers.on_zoom, "zoom", inputs, outputs))

@@ -47,7 +47,7 @@ class StepHandlers:
         return [name, *self.on_refresh(name, *form[:4], "")]
 
     def on_refresh(self, dataset: str, *form: Any) -> Updates:
-        """Gather's 2, Clean's 5, Tag's 3, then the trigger."""
+        """Gather's 3, Clean's 5, Tag's 3, then the trigger."""
         dataset = (dataset or "").strip()
         there = counted(dataset)
         wish = wish_of(form)

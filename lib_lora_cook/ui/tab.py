@@ -16,7 +16,7 @@ from .components import button, hidden, html, line, listen, log_box, make
 from .cook_tab import CookTab, build_cook
 from .form import sweep_widgets, training_widgets
 from .gallery_tab import GalleryHandlers, wire_zoom
-from .gather_tab import GatherHandlers, StepTab, build_gather
+from .gather_tab import GatherHandlers, GatherTab, build_gather
 from .handlers import Handlers
 from .recipe_tab import RecipeHandlers
 from .runner import RUNNER, Runner, Snapshot
@@ -68,7 +68,7 @@ class Page:
 
     dataset: Any
     tabs: Any
-    gather: StepTab
+    gather: GatherTab
     clean: CleanTab
     tag: TagTab
     cook: CookTab
@@ -144,7 +144,7 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     again, _ = hidden("refresh")
     fields, clean, tag, form = page.cook.fields, page.clean, page.tag, page.tag.form
     shown = [
-        page.gather.found, page.gather.propose,
+        page.gather.head.found, page.gather.head.propose, page.gather.preview,
         clean.head.found, clean.head.propose, clean.ticks, clean.past, clean.trash,
         tag.head.found, tag.head.propose, tag.ticks,
         form[4],
@@ -167,8 +167,8 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
     for event in (form[3].change, form[4].blur):
         listen(event, steps.on_refresh, [page.dataset, *form], shown)
     listen(
-        page.gather.propose.click, steps.on_propose_gather, [page.dataset],
-        [page.gather.problems, page.tabs],
+        page.gather.head.propose.click, steps.on_propose_gather, [page.dataset],
+        [page.gather.head.problems, page.tabs],
     )  # fmt: skip
     listen(
         clean.head.propose.click, steps.on_propose_clean, [page.dataset, clean.ticks, clean.below],

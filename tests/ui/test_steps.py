@@ -54,7 +54,7 @@ def labels(steps: StepHandlers, dataset: str) -> dict[str, Any]:
     """The proposed buttons by their step, as a refresh shows them."""
     steps.bench.runner.wait(WAIT)
     shown = steps.on_refresh(dataset, *FORM)
-    return {"gather": shown[1], "clean": shown[3], "tag": shown[8]}
+    return {"gather": shown[1], "clean": shown[4], "tag": shown[9]}
 
 
 def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
@@ -71,9 +71,9 @@ def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
 
     assert steps.on_propose_clean(dataset, [], "64")[0] == ""
     assert labels(steps, dataset)["clean"]["value"] == texts.MEND
-    ticked = steps.on_refresh(dataset, *FORM)[4]["value"]
+    ticked = steps.on_refresh(dataset, *FORM)[5]["value"]
     assert ticked == ["double tags", "too small", "exact copies"]
-    assert steps.clean.on_ticks([])["value"] == "Go on to Tag"
+    assert steps.clean.on_ticks(dataset, [])["value"] == "Go on to Tag"
     assert steps.on_propose_clean(dataset, [], "64")[1]["selected"] == "tag"
     assert steps.on_propose_clean(dataset, ticked, "64")[0] == ""
     assert labels(steps, dataset)["clean"]["value"] == "Go on to Tag"
@@ -87,7 +87,7 @@ def test_pressing_what_is_proposed_leads_from_an_empty_folder_to_cook(
     going = steps.on_propose_tag(dataset, [], *FORM)
     assert going[1]["selected"] == "cook"
     assert going[2:] == [dataset, "kafka", "kafka", "67", "10"]
-    assert steps.on_refresh(dataset, *FORM)[10:] == ["kafka"]
+    assert steps.on_refresh(dataset, *FORM)[11:] == ["kafka"]
     assert bench.recall("sweep")["tags"] == "purple hair"
 
 
@@ -100,7 +100,7 @@ def test_each_mend_is_an_entry_of_its_own_and_undo_takes_the_last_one_back(
     bench.runner.wait(WAIT)
     steps.on_propose_clean(dataset, ["double tags", "too small", "exact copies"], "64")
     bench.runner.wait(WAIT)
-    past = steps.on_refresh(dataset, *FORM)[5]
+    past = steps.on_refresh(dataset, *FORM)[6]
     assert [past.count(it) for it in ("double_tags", "too_small", "exact_copies")] == [1, 1, 1]
     assert len(list((tmp_path / "set").glob("*.png"))) == 3
     steps.clean.on_undo(dataset)
@@ -132,9 +132,9 @@ def test_wrong_numbers_start_nothing(steps: StepHandlers, tmp_path: Path) -> Non
 def test_without_a_dataset_or_a_trigger_one_sentence_says_what_to_give(
     steps: StepHandlers, tmp_path: Path
 ) -> None:
-    assert texts.NO_DATASET in steps.gather.on_bring("", str(tmp_path), "")
-    assert texts.NO_SOURCE in steps.gather.on_bring(str(tmp_path / "set"), " \n", "")
-    assert texts.NO_QUERY in steps.gather.on_preview("", "danbooru", "10", "", [])
+    assert texts.NO_DATASET in steps.gather.on_bring("", str(tmp_path))
+    assert texts.NO_SOURCE in steps.gather.on_bring(str(tmp_path / "set"), " \n")
+    assert texts.NO_QUERY in steps.gather.on_preview("", "danbooru", "10", "", "", [], [], False)
     draw(tmp_path / "set")
     (tmp_path / "set" / "copy.png").unlink()
     (tmp_path / "set" / "tiny.png").unlink()
@@ -145,5 +145,5 @@ def test_without_a_dataset_or_a_trigger_one_sentence_says_what_to_give(
 def test_pictures_of_this_computer_come_in(steps: StepHandlers, tmp_path: Path) -> None:
     draw(tmp_path / "there")  # four different pictures and a copy
     dataset = str(tmp_path / "here")
-    assert steps.gather.on_bring(dataset, str(tmp_path / "there"), "") == ""
+    assert steps.gather.on_bring(dataset, str(tmp_path / "there")) == ""
     assert "4 pictures" in labels(steps, dataset)["clean"]["value"]
