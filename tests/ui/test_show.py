@@ -41,7 +41,7 @@ def pieces(text: str) -> str:
     running = Snapshot(title=text, state="running", text=text, stage=text, done=1, total=2)
     done = Snapshot(title=text, state="done", outcome=Outcome(text, pick=text, sheet=Path("s")))
     shown = [show.now(it) for it in (failed, running, done)]
-    return "".join([*shown, show.problems([text]), show.note(text), show.refusal(text)])
+    return "".join([*shown, show.problems([text]), show.note(text), show.problem(text)])
 
 
 @pytest.mark.parametrize("text", HOSTILE)
