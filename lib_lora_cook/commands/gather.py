@@ -190,9 +190,10 @@ def told(result: Gathered, options: argparse.Namespace, job: ConsoleJob) -> dict
 
 def login(site: str, file: Path) -> dict[str, Any]:
     """Ask for a key, unseen, and keep it where only the person can read it."""
-    from ..gather.search import keep_key
+    from ..gather.search import keep_key, kept_as
 
-    keep_key(site, asked("Login or user id: "), asked("API key: ", secret=True), file)
+    kept = kept_as(site)
+    keep_key(kept, asked("Login or user id: "), asked("API key: ", secret=True), file)
     return {"saved": str(file)}
 
 

@@ -29,16 +29,18 @@ def home_in(folder: Path) -> Home:
     return Home(folder / "keys.json", folder / "programs")
 
 
-def keep_key(site: str, name: str, key: str, file: Path) -> None:
-    """Keep a person's login or user id and key for a site; either empty: forget them.
-
-    UserError for a site that is neither known nor an address.
-    """
+def kept_as(site: str) -> str:
+    """The name that keys for a site are kept under; UserError for one that nobody knows."""
     known = known_site(site)
     if known is None and not is_address(site):
         raise UserError("This is no site that is known here", site, "Give its address.")
+    return known[0] if known else root_of(site)
+
+
+def keep_key(kept: str, name: str, key: str, file: Path) -> None:
+    """Keep a person's login or user id and key under `kept_as(site)`; either empty: forget them."""
     keys = {"user_id": name, "login": name, "api_key": key, "password_hash": key}
-    save_key(file, known[0] if known else root_of(site), keys if name and key else {})
+    save_key(file, kept, keys if name and key else {})
 
 
 def open_search(

@@ -12,7 +12,7 @@ import gradio as gr
 from ..config import CATEGORIES, RATINGS, ImportConfig
 from ..errors import UserError
 from ..gather.gallery_dl import find_program
-from ..gather.search import Home, home_in, keep_key
+from ..gather.search import Home, home_in, keep_key, kept_as
 from ..gather.sites import SITES
 from ..hosts.base import default_home
 from . import gathering, show, texts
@@ -87,13 +87,12 @@ class GatherHandlers:
     def on_key(self, site: str, name: str, key: str) -> Updates:
         """Keep a key: a sentence, and the key's field empty again."""
         try:
-            keep_key(
-                (site or "").strip(), (name or "").strip(), (key or "").strip(), self.home.keys
-            )
+            kept = kept_as((site or "").strip())
+            keep_key(kept, (name or "").strip(), (key or "").strip(), self.home.keys)
         except UserError as error:
             return [show.problem(short_home(str(error))), ""]
-        kept = name and key
-        return [show.note((texts.KEY_KEPT if kept else texts.KEY_GONE).format(site=site)), ""]
+        told = texts.KEY_KEPT if name and key else texts.KEY_GONE
+        return [show.note(told.format(site=kept)), ""]
 
     def on_install(self, sure: bool) -> str:
         """Get gallery-dl, if the person is sure."""
