@@ -16,8 +16,14 @@ from torch import nn
 from ..config import ModelConfig
 from ..errors import UserError
 from ..models.ldm import LdmModel, LdmParts
-from ..models.ldm_text import RepaddedTokenizer, TextEncoder, clip_encoder, open_clip_encoder
-from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
+from ..models.ldm_text import (
+    IdTokenizer,
+    RepaddedTokenizer,
+    TextEncoder,
+    clip_encoder,
+    open_clip_encoder,
+)
+from ..models.trainable import SD1, SD2, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from ..networks.weights import layers_of_file
 from . import borrow, refuse
@@ -152,13 +158,18 @@ def refuse_untrainable(sd_model: Any) -> None:
 
 def family_of(sd_model: Any) -> ModelFamily:
     """Which family the loaded model is; UserError for what cannot be trained here."""
-    if getattr(sd_model, "is_sd1", False):
-        return SD1
-    if getattr(sd_model, "is_sdxl", False) and len(text_embedders(sd_model)) == 2:
-        return SDXL
+    if getattr(sd_model, "is_sdxl", False):
+        if len(text_embedders(sd_model)) == 2:
+            return SDXL
+    elif getattr(sd_model.model.diffusion_model, "num_classes", None) is None:  # else unCLIP's
+        wrapped = getattr(getattr(sd_model, "cond_stage_model", None), "wrapped", None)
+        if hasattr(wrapped, "transformer") and getattr(sd_model, "is_sd1", False):
+            return SD1
+        if getattr(sd_model, "is_sd2", False):
+            return SD2
     raise UserError(
         f"A model of the kind {type(sd_model).__name__} cannot be trained here", "",
-        "Load an SD1 or SDXL checkpoint that is no refiner.",
+        "Load an SD1, SD2 or SDXL checkpoint that is no refiner.",
     )  # fmt: skip
 
 
@@ -195,7 +206,12 @@ def encoders_of(sd_model: Any, family: ModelFamily) -> tuple[TextEncoder, ...]:
             clip_encoder(first.transformer, first.tokenizer, "lora_te1"),
             open_clip_encoder(second, RepaddedTokenizer(first.tokenizer), "lora_te2"),
         )
-    wrapped = sd_model.cond_stage_model.wrapped
+    hijacked = sd_model.cond_stage_model
+    wrapped = hijacked.wrapped
+    if family is SD2:
+        ends = (hijacked.id_start, hijacked.id_end, hijacked.id_pad)
+        words = IdTokenizer(hijacked.tokenize, *ends)
+        return (open_clip_encoder(wrapped, words, "lora_te", wrapped.layer_idx),)
     return (clip_encoder(wrapped.transformer, wrapped.tokenizer, "lora_te"),)
 
 

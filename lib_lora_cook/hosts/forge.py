@@ -22,7 +22,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
-from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
+from ..models.trainable import SD1, SD2, SDXL, ModelFamily, TrainableModel
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from ..networks.weights import read_file
 from . import blocks, borrow, refuse
@@ -189,9 +189,11 @@ def family_of(sd_model: Any) -> ModelFamily:
         return SD1
     if sd_model.is_sdxl and hasattr(encoders, "clip_l") and hasattr(encoders, "clip_g"):
         return SDXL
+    if sd_model.is_sd2 and hasattr(encoders, "clip_h"):
+        return SD2
     raise UserError(
         f"A model of the kind {type(sd_model).__name__} cannot be trained here", "",
-        "Load an SD1 or SDXL checkpoint that is no refiner.",
+        "Load an SD1, SD2 or SDXL checkpoint that is no refiner.",
     )  # fmt: skip
 
 
@@ -225,6 +227,8 @@ def encoders_of(sd_model: Any, family: ModelFamily) -> tuple[TextEncoder, ...]:
     models, tokenizers = clip.cond_stage_model, clip.tokenizer
     if family is SD1:
         return (clip_encoder(models.clip_l.transformer, tokenizers.clip_l, "lora_te"),)
+    if family is SD2:
+        return (clip_encoder(models.clip_h.transformer, tokenizers.clip_h, "lora_te"),)
     second = models.clip_g.transformer
     return (
         clip_encoder(models.clip_l.transformer, tokenizers.clip_l, "lora_te1"),

@@ -147,11 +147,11 @@ def clip_layers(encoder: nn.Module, prefix: str) -> list[Layer]:
 
 
 def open_clip_layers(model: Any, prefix: str, splits: list[SplitAttention]) -> list[Layer]:
-    """Every layer of open_clip's text model that can be adapted, attention first, by layer."""
+    """The layers of open_clip's text model whose attention is split, that first, by layer."""
     named: list[Layer] = []
-    for index, block in enumerate(model.transformer.resblocks):
+    for index, (block, split) in enumerate(zip(model.transformer.resblocks, splits, strict=False)):
         start = f"{prefix}_text_model_encoder_layers_{index}"
-        inner = [(f"self_attn_{name}", layer) for name, layer in splits[index].layers()]
+        inner = [(f"self_attn_{name}", layer) for name, layer in split.layers()]
         inner += [("mlp_fc1", block.mlp.c_fc), ("mlp_fc2", block.mlp.c_proj)]
         named += [Layer(f"{start}_{name}", it, "text_encoder", "text") for name, it in inner]
     return named

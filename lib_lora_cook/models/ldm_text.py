@@ -47,6 +47,26 @@ class RepaddedTokenizer:
         return SimpleNamespace(input_ids=padded)
 
 
+class IdTokenizer:
+    """A host's function of texts to bare ids, called as transformers' tokenizers are."""
+
+    def __init__(
+        self, ids_of: Callable[[list[str]], list[list[int]]], bos: int, eos: int, pad: int
+    ) -> None:
+        self._ids_of = ids_of
+        self.bos_token_id, self.eos_token_id, self.pad_token_id = bos, eos, pad
+
+    def __call__(
+        self, captions: Sequence[str], *, max_length: int, padding: str = "", **options: Any
+    ) -> SimpleNamespace:
+        """`input_ids` [B, T], cut off at max_length; padded to it where `padding` says so."""
+        inner = [ids[: max_length - 2] for ids in self._ids_of(list(captions))]
+        rows = [[self.bos_token_id, *ids, self.eos_token_id] for ids in inner]
+        width = max_length if padding == "max_length" else max(map(len, rows))
+        padded = [row + [self.pad_token_id] * (width - len(row)) for row in rows]
+        return SimpleNamespace(input_ids=torch.tensor(padded))
+
+
 def clip_encoder(
     module: nn.Module,
     tokenizer: Any,
@@ -65,8 +85,11 @@ def clip_encoder(
     return TextEncoder(module, tokenizer, encode, lambda: clip_layers(module, prefix))
 
 
-def open_clip_encoder(embedder: Any, tokenizer: Any, prefix: str) -> TextEncoder:
-    """LDM's wrapper of open_clip's text model: it knows its own depth, norm and pooling."""
+def open_clip_encoder(embedder: Any, tokenizer: Any, prefix: str, unread: int = 0) -> TextEncoder:
+    """LDM's wrapper of open_clip's text model: it knows its own depth, norm and pooling.
+
+    The last `unread` layers are never computed; kohya's SD2 encoder does not have them either.
+    """
     splits: list[SplitAttention] = []
 
     def encode(ids: Tensor, skip: int, norm: bool) -> tuple[Tensor, Tensor | None]:
@@ -77,7 +100,8 @@ def open_clip_encoder(embedder: Any, tokenizer: Any, prefix: str) -> TextEncoder
 
     def layers() -> list[Layer]:
         if not splits:
-            splits.extend(SplitAttention(it.attn) for it in embedder.model.transformer.resblocks)
+            blocks = embedder.model.transformer.resblocks
+            splits.extend(SplitAttention(it.attn) for it in blocks[: len(blocks) - unread])
         return open_clip_layers(embedder.model, prefix, splits)
 
     return TextEncoder(embedder.model, tokenizer, encode, layers, splits)

@@ -15,7 +15,7 @@ from tests.hosts.standins.contract import *  # noqa: F403
 from tests.hosts.standins.contract import CONFIG
 
 
-@pytest.fixture(params=[False, True], ids=["sd1", "sdxl"])
+@pytest.fixture(params=["sd1", "sd2", "sdxl"])
 def lent(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[webui.Lent]:

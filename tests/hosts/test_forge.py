@@ -15,7 +15,7 @@ from tests.hosts.standins.contract import *  # noqa: F403
 from tests.hosts.standins.contract import CONFIG
 
 
-@pytest.fixture(params=[False, True], ids=["sd1", "sdxl"])
+@pytest.fixture(params=["sd1", "sd2", "sdxl"])
 def lent(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[webui.Lent]:
@@ -44,6 +44,7 @@ def test_the_kernel_and_the_stream_are_the_host_s_own_again(lent: Any) -> None:
 def test_a_model_of_another_kind_is_refused_in_words(lent: Any) -> None:
     lent.live()
     lent.shared.sd_model.is_sd1 = lent.shared.sd_model.is_sdxl = False
+    lent.shared.sd_model.is_sd2 = False
     with pytest.raises(UserError, match="cannot be trained here"), lent.host.borrow_model(CONFIG):
         pass
     assert lent.lock.owner == 0

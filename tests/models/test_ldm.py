@@ -16,7 +16,8 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.ldm import LdmModel, LdmParts, check_attention, size_embedding
 from lib_lora_cook.models.ldm_layers import SharedLinear, SplitAttention
-from lib_lora_cook.models.ldm_text import RepaddedTokenizer, clip_encoder, open_clip_encoder
+from lib_lora_cook.models.ldm_text import IdTokenizer, RepaddedTokenizer, clip_encoder, open_clip_encoder
+from lib_lora_cook.models.text import caption_chunks
 from lib_lora_cook.models.trainable import SD1, SDXL, PictureSize, size_ids
 from lib_lora_cook.networks.attach import attached, make_adapter, make_network
 from lib_lora_cook.networks.targets import Target
@@ -201,6 +202,37 @@ def test_open_clip_gives_states_pooled_and_layers_under_kohya_s_names(tmp_path: 
         found = model.encode_text(["a girl"], [SIZE])
     assert (found.hidden.shape, found.pooled.shape) == ((1, 227, 32), (1, 16))
     assert not any("forward" in vars(it) for it in embedder.modules())
+
+
+def test_sd2_s_encoder_has_no_adapter_on_the_layer_that_it_does_not_compute(
+    tmp_path: Path,
+) -> None:
+    words = tokenizer(tmp_path, "!")
+    embedder = ldm.PenultimateEmbedder(len(words), 16)
+    encoder = open_clip_encoder(embedder, words, "lora_te", embedder.layer_idx)
+    ids = words(["a red star"], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    states, pooled = encoder.encode(ids, 1, True)
+    assert (states.shape, pooled) == ((1, 77, 16), None)
+    layers = {it.name.split("_")[6] for it in encoder.layers()}
+    assert (layers, len(encoder.splits)) == ({"0", "1"}, 2)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("length", [75, 150])
+def test_a_host_s_bare_ids_are_cut_and_padded_as_kohya_s(
+    tmp_path: Path, weighted: bool, length: int
+) -> None:
+    words = tokenizer(tmp_path, "!")
+    bare = IdTokenizer(
+        lambda texts: [it[1:-1] for it in words(texts).input_ids],
+        words.bos_token_id, words.eos_token_id, words.pad_token_id,
+    )  # fmt: skip
+    config = ModelConfig(max_token_length=length, weighted_captions=weighted)
+    captions = ["a (red:1.3) star", "", ", ".join(["a red star"] * 60)]
+    theirs, ours = (caption_chunks(it, captions, config) for it in (words, bare))
+    assert torch.equal(ours[0], theirs[0])
+    assert (ours[1] is None) == (not weighted)
+    assert ours[1] is None or torch.equal(ours[1], theirs[1])
 
 
 @pytest.mark.parametrize("kernel", [ldm.without_gradient])

@@ -20,13 +20,26 @@ from . import ldm, webui
 PATCHED = (nn.Linear, nn.Conv2d)
 
 
+class Hijacked(nn.Module):
+    """What the host puts around a text encoder of open_clip's: its tokenizer gives bare ids."""
+
+    def __init__(self, words: Any, width: int) -> None:
+        super().__init__()
+        self.wrapped, self.words = ldm.PenultimateEmbedder(len(words), width), words
+        self.id_start, self.id_end, self.id_pad = words.bos_token_id, words.eos_token_id, 0
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        return [ids[1:-1] for ids in self.words(texts).input_ids]
+
+
 class SdModel(nn.Module):
     """LatentDiffusion or DiffusionEngine, as far as we look."""
 
-    def __init__(self, folder: Path, sdxl: bool) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         super().__init__()
-        words = tokenizer(folder)
-        self.is_sd1, self.is_sdxl, self.lowvram = not sdxl, sdxl, False
+        words, sdxl = tokenizer(folder), kind == "sdxl"
+        self.is_sd1, self.is_sd2, self.is_sdxl = kind == "sd1", kind == "sd2", sdxl
+        self.lowvram = False
         width = 16
         text = nn.Module()
         text.transformer, text.tokenizer = CLIPTextModel(text_config(words, width)).eval(), words
@@ -38,15 +51,16 @@ class SdModel(nn.Module):
             self.conditioner = nn.Module()
             self.conditioner.embedders = nn.ModuleList([holder, second])
         else:
-            self.cond_stage_model = holder
+            self.cond_stage_model = holder if self.is_sd1 else Hijacked(words, width)
         self.model = nn.Module()
         self.model.diffusion_model = (
-            ldm.UNet(2 * width, width + 6 * 256) if sdxl else ldm.UNet(width)
-        )
+            ldm.UNet(2 * width, width + 6 * 256) if sdxl
+            else ldm.UNet(width, use_linear=self.is_sd2)
+        )  # fmt: skip
         self.first_stage_model, self.scale_factor = ldm.Vae(), 0.18215
         self.alphas_cumprod = torch.zeros(1000)  # as a setting has left it
         self.alphas_cumprod_original = ldm.alphas()
-        self.parameterization = "eps"
+        self.parameterization = "v" if self.is_sd2 else "eps"
         self.sd_checkpoint_info = ldm.checkpoint_info(folder)
         self.eval()
         for name, module in self.named_modules():
@@ -55,6 +69,11 @@ class SdModel(nn.Module):
 
     def encode(self, prompt: str) -> tuple[Tensor, Tensor | None]:
         sdxl = self.is_sdxl
+        if self.is_sd2:
+            hijacked = self.cond_stage_model
+            inner = [hijacked.id_start, *hijacked.tokenize([prompt])[0], hijacked.id_end]
+            ids = torch.tensor([inner + [hijacked.id_pad] * (77 - len(inner))])
+            return hijacked.wrapped.encode_with_transformer(ids), None
         text = (self.conditioner.embedders[0] if sdxl else self.cond_stage_model).wrapped
         ids = text.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt")
         states = text.transformer(ids.input_ids, output_hidden_states=True).last_hidden_state
@@ -89,7 +108,7 @@ def lora_module(patch: pytest.MonkeyPatch, model: SdModel, folder: Path) -> Any:
 
     def load_network(name: str, on_disk: Any) -> Any:
         known = {it.name for it in file_layers(model)}
-        second = "lora_te2_" if model.is_sdxl else "-"
+        second = "-" if model.is_sd1 else "lora_te2_" if model.is_sdxl else "lora_te_"
         keys = safetensors.torch.load_file(on_disk.filename)
         matched = [it for it in keys if it.partition(".")[0] in known or it.startswith(second)]
         return SimpleNamespace(modules={it: SimpleNamespace(network_key=it) for it in matched})
@@ -117,6 +136,8 @@ def file_layers(model: SdModel) -> list[Any]:
     from lib_lora_cook.models.trainable import SD1, SDXL
 
     layers = unet_layers(model.model.diffusion_model, SDXL if model.is_sdxl else SD1)
+    if model.is_sd2:
+        return layers
     first = model.conditioner.embedders[0] if model.is_sdxl else model.cond_stage_model
     prefix = "lora_te1" if model.is_sdxl else "lora_te"
     return layers + clip_layers(first.wrapped.transformer, prefix)
@@ -136,10 +157,10 @@ def read_lora(model: SdModel, path: Path, weight: float) -> Any:
     return SimpleNamespace(name=path.stem, multiplier=weight, deltas=deltas)
 
 
-def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
+def lend(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> webui.Lent:
     """AUTOMATIC1111 with a toy model loaded."""
     torch.manual_seed(0)
-    model = SdModel(folder, sdxl)
+    model = SdModel(folder, kind)
 
     def run(task: Any, prompt: str, rng: torch.Generator) -> Any:
         text, names = webui.prompted(prompt)
@@ -184,7 +205,7 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
     )
 
     def switch() -> None:
-        made.shared.sd_model = data.sd_model = SdModel(folder, sdxl)
+        made.shared.sd_model = data.sd_model = SdModel(folder, kind)
 
     host = importlib.import_module("lib_lora_cook.hosts.a1111").make_host()
     return webui.Lent(

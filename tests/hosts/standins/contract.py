@@ -211,7 +211,7 @@ def test_an_epoch_has_a_card_and_a_picture_by_the_host_itself(lent: Any, tmp_pat
     assert lent.changes(before, values=True) == []
     for lora in cooked.loras:
         card = read_card(lora)
-        assert card["sd version"] in ("SD1", "SDXL")
+        assert card["sd version"] in ("SD1", "SD2", "SDXL")
         assert card["notes"].startswith(f"Epoch {2 if lora.stem == 'toy' else 1}, step")
         with Image.open(preview_path(lora)) as preview:
             assert preview.size == (64, 64)

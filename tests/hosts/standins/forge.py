@@ -95,10 +95,11 @@ class Engine:
     patcher: Any = Patcher
     linear: Any = Linear
 
-    def __init__(self, folder: Path, sdxl: bool) -> None:
-        words, width = tokenizer(folder), 16
-        self.is_sd1, self.is_sdxl, self.current_lora_hash = not sdxl, sdxl, NONE
-        names = ("clip_l", "clip_g") if sdxl else ("clip_l",)
+    def __init__(self, folder: Path, kind: str) -> None:
+        words, width, sdxl = tokenizer(folder), 16, kind == "sdxl"
+        self.is_sd1, self.is_sd2, self.is_sdxl = kind == "sd1", kind == "sd2", sdxl
+        self.current_lora_hash, self.is_flat = NONE, kind != "sd1"
+        names = {"sd1": ["clip_l"], "sd2": ["clip_h"], "sdxl": ["clip_l", "clip_g"]}[kind]
         clip = SimpleNamespace(cond_stage_model=nn.ModuleDict(), tokenizer=SimpleNamespace())
         for name in names:
             holder = nn.Module()
@@ -106,7 +107,7 @@ class Engine:
             if self.linear is Linear:
                 with_forge_linears(holder.transformer)
             clip.cond_stage_model[name] = holder
-            setattr(clip.tokenizer, name, tokenizer(folder, "!") if name == "clip_g" else words)
+            setattr(clip.tokenizer, name, words if name == "clip_l" else tokenizer(folder, "!"))
         if sdxl:
             clip.cond_stage_model.clip_g.transformer.text_projection = self.linear(
                 width, width, False
@@ -114,7 +115,7 @@ class Engine:
         kmodel: Any = nn.Module()
         context = len(names) * width
         vector = width + 6 * 256 if sdxl else 0
-        kmodel.diffusion_model = ldm.UNet(context, vector, self.linear, in_place=True)
+        kmodel.diffusion_model = ldm.UNet(context, vector, self.linear, True, self.is_flat)
         kmodel.predictor = nn.Module()
         kmodel.predictor.register_buffer("alphas_cumprod", ldm.alphas())
         kmodel.predictor.prediction_type = "epsilon"
@@ -218,7 +219,7 @@ def deltas(kmodel: Any, tensors: dict[str, Tensor], weight: float) -> list[tuple
     return found
 
 
-def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
+def lend(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> webui.Lent:
     """Forge with a toy model chosen, and not yet loaded."""
     data = SimpleNamespace(sd_model=None, forge_loading_parameters={})
     listed: list[Any] = []
@@ -227,7 +228,7 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, sdxl: bool) -> webui.Lent:
     def forge_model_reload() -> tuple[Any, bool]:
         if data.sd_model is None:
             torch.manual_seed(0)
-            data.sd_model = made.shared.sd_model = Engine(folder, sdxl)
+            data.sd_model = made.shared.sd_model = Engine(folder, kind)
         return data.sd_model, False
 
     def load_models_gpu(patchers: list[Any]) -> None:

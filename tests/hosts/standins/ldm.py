@@ -132,11 +132,13 @@ class UNet(nn.Module):
     """Two levels of one resnet each, all with attention."""
 
     def __init__(
-        self, context: int, vector: int = 0, linear: Any = nn.Linear, in_place: bool = False
-    ) -> None:
+        self, context: int, vector: int = 0, linear: Any = nn.Linear, in_place: bool = False,
+        use_linear: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
+        flat = use_linear or bool(vector)
         res = lambda wide: ResBlock(linear, wide)  # noqa: E731
-        att = lambda: SpatialTransformer(linear, context, in_place, bool(vector))  # noqa: E731
+        att = lambda: SpatialTransformer(linear, context, in_place, flat)  # noqa: E731
         blocks = lambda *rows: nn.ModuleList(nn.ModuleList(row) for row in rows)  # noqa: E731
         first = nn.Conv2d(4, WIDTH, 3, padding=1)
         self.time_embed = nn.Sequential(linear(TIME, TIME), nn.SiLU(), linear(TIME, TIME))
@@ -222,6 +224,24 @@ class OpenClip(nn.Module):
         self.ln_final = nn.LayerNorm(width)
         self.text_projection = nn.Parameter(torch.randn(width, width) * 0.1)
         self.register_buffer("attn_mask", torch.full((77, 77), float("-inf")).triu(1), False)
+
+
+class PenultimateEmbedder(nn.Module):
+    """ldm's FrozenOpenCLIPEmbedder: the last layer is never computed."""
+
+    layer_idx = 1
+
+    def __init__(self, words: int, width: int) -> None:
+        super().__init__()
+        self.model = OpenClip(words, width)
+
+    def encode_with_transformer(self, ids: Tensor) -> Tensor:
+        model: Any = self.model
+        x = (model.token_embedding(ids) + model.positional_embedding).permute(1, 0, 2)
+        for block in model.transformer.resblocks[: -self.layer_idx]:
+            x = block(x, attn_mask=model.attn_mask)
+        states: Tensor = model.ln_final(x.permute(1, 0, 2))
+        return states
 
 
 class OpenClipEmbedder(nn.Module):

@@ -28,7 +28,7 @@ class Engine(forge.Engine):
     patcher, linear = comfy.Patcher, nn.Linear
 
     def __init__(self, folder: Path, sdxl: bool) -> None:
-        super().__init__(folder, sdxl)
+        super().__init__(folder, "sdxl" if sdxl else "sd1")
         self.tiling_enabled = False
         vae: Any = self.forge_objects_original.vae.first_stage_model
         vae.encoder = Encoder(3, 8, 8, stride=8)

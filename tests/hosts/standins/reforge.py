@@ -44,7 +44,7 @@ class Engine(forge.Engine):
     patcher, linear = comfy.Patcher, nn.Linear
 
     def __init__(self, folder: Path, sdxl: bool) -> None:
-        super().__init__(folder, sdxl)
+        super().__init__(folder, "sdxl" if sdxl else "sd1")
         self.tiling_enabled, self.alphas_cumprod = False, ldm.alphas()
         own = self.forge_objects_original
         base: Any = own.unet.model
