@@ -80,6 +80,13 @@ def spec_of(folder: Path) -> TaggerSpec:
     return _with_own(found, own) if own.is_file() else found
 
 
+def taggers_in(folder: Path) -> dict[str, Path]:
+    """The taggers below a folder by name: every folder with a model of some family's name."""
+    files = {it.model_file for it in FAMILIES}
+    found = {path.parent for file in files for path in folder.glob(f"*/{file}")}
+    return {path.name: path for path in sorted(found)}
+
+
 def _with_own(spec: TaggerSpec, file: Path) -> TaggerSpec:
     try:
         values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from ..captioning.base import Tagger
+from ..captioning.spec import taggers_in
 from ..config import ModelConfig
 from ..errors import UserError
 from ..models.diffusers import DiffusersModel, family_of, load_vae
@@ -117,9 +118,8 @@ class StandaloneHost:
         return ""
 
     def taggers(self) -> dict[str, Path | Tagger]:
-        """Every folder below `taggers` that holds a model.onnx, and those lent."""
-        found = sorted(self.tagger_dir.glob("*/model.onnx"))
-        return {**self._lent, **{path.parent.name: path.parent for path in found}}
+        """Every folder below `taggers` that holds a model, and those lent."""
+        return {**self._lent, **taggers_in(self.tagger_dir)}
 
     def upscalers(self) -> list[str]:
         """Pillow's filters, and the model files that spandrel can open."""

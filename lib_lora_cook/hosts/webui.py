@@ -15,6 +15,7 @@ from modules import call_queue, paths, processing, scripts, shared
 from torch import nn
 
 from ..captioning.base import Tagger
+from ..captioning.spec import taggers_in
 from ..errors import UserError
 from ..jobs import Cancelled
 from ..networks.card import LoraCard, preview_path, write_card
@@ -140,10 +141,11 @@ class WebuiHost:
         return []
 
     def taggers(self) -> dict[str, Path | Tagger]:
-        """The host's own taggers, and every folder with a model.onnx where taggers are kept."""
-        folders = [Path(paths.models_path, name) for name in TAGGER_FOLDERS]
-        found = [it.parent for folder in folders for it in sorted(folder.glob("*/model.onnx"))]
-        return {**taggers.webui_taggers(self.lock), **{it.name: it for it in found}}
+        """The host's own taggers, and every folder with a model where taggers are kept."""
+        found: dict[str, Path | Tagger] = {**taggers.webui_taggers(self.lock)}
+        for name in reversed(TAGGER_FOLDERS):  # of two of one name ours counts
+            found.update(taggers_in(Path(paths.models_path, name).absolute()))
+        return found
 
     def upscalers(self) -> list[str]:
         """The host's upscalers by name."""

@@ -385,7 +385,10 @@ def test_taggers_are_folders_with_a_model(tmp_path: Path) -> None:
         (tmp_path / "taggers" / name).mkdir(parents=True)
         (tmp_path / "taggers" / name / "model.onnx").touch()
     (tmp_path / "taggers" / "empty").mkdir()
+    (tmp_path / "taggers" / "camie-tagger-v2").mkdir()
+    (tmp_path / "taggers" / "camie-tagger-v2" / "camie-tagger-v2.onnx").touch()
     assert list(host.taggers().items()) == [
+        ("camie-tagger-v2", tmp_path / "taggers" / "camie-tagger-v2"),
         ("wd-a", tmp_path / "taggers" / "wd-a"), ("wd-b", tmp_path / "taggers" / "wd-b"),
     ]  # fmt: skip
 

@@ -16,7 +16,12 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.ldm import LdmModel, LdmParts, check_attention, size_embedding
 from lib_lora_cook.models.ldm_layers import SharedLinear, SplitAttention
-from lib_lora_cook.models.ldm_text import IdTokenizer, RepaddedTokenizer, clip_encoder, open_clip_encoder
+from lib_lora_cook.models.ldm_text import (
+    IdTokenizer,
+    RepaddedTokenizer,
+    clip_encoder,
+    open_clip_encoder,
+)
 from lib_lora_cook.models.text import caption_chunks
 from lib_lora_cook.models.trainable import SD1, SDXL, PictureSize, size_ids
 from lib_lora_cook.networks.attach import attached, make_adapter, make_network
