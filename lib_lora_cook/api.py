@@ -160,7 +160,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as a document, without tracebacks and the home folder's name."""
     document = asdict(snapshot)
     outcome = document.pop("outcome")
-    for name in ("details", "strip", "curves"):
+    for name in ("details", "strip", "curves", "tray"):
         document.pop(name)
     document["samples"] = [it.name for it in snapshot.samples]
     document["log"] = list(snapshot.log)

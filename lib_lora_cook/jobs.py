@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class Cancelled(Exception):
@@ -41,6 +41,9 @@ class Job:
 
     def show(self, samples: tuple[Path, ...], label: str = "") -> None:
         """Show the pictures that were drawn last, and say when."""
+
+    def lay_out(self, sheet: Any) -> None:
+        """Show a sheet as far as it is drawn."""
 
     def plot(self, step: int, value: float, name: str = "loss") -> None:
         """Add a point to one of the work's curves."""

@@ -29,7 +29,7 @@ SYSTEMS = {
     "win32": {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64"},
     "darwin": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 }
-PAGE = ("style.css", "javascript/lora_cook.js")
+PAGE = ("style.css", "javascript/lora_cook.js", "javascript/lora_cook_sheet.js")
 """What of the page lies beside the package."""
 LOCKED_EXTRAS = ("standalone", "test", "build", "upscale", "bnb", "optimizers", "ui", "gather")
 

@@ -12,12 +12,12 @@ from typing import Any
 import gradio as gr
 
 from .. import config_file
-from ..config import ModelConfig
 from ..errors import UserError
 from ..hosts.base import Host
-from . import charts, gallery, remembered, runs, show, texts, work
+from . import charts, gallery, remembered, runs, show, tasting, texts, work
 from .form import Widget, read_sweep, read_training
-from .runner import Runner, Work, short_home
+from .runner import Runner, Snapshot, Work, short_home
+from .sheet import tray_html
 
 KEEP: dict[str, Any] = gr.update()
 """Leaves a component as it is."""
@@ -34,7 +34,7 @@ class Handlers:
     sweep: list[Widget]
 
     def on_poll(self, seen: str) -> Updates:
-        """Beat, now, log, stop, start, draw, sheet, pick, pause, discard, curve, strip, seen.
+        """Beat, now, log, stop, start, draw, sheet, pick, pause, discard, curve, strip, tray, seen.
 
         Only what is not `seen` yet.
         """
@@ -43,9 +43,9 @@ class Handlers:
         marks = [f"{snapshot.number} {snapshot.state}", str(snapshot.logged),
                  str(sheet.number if sheet else 0), f"{snapshot.number} {len(snapshot.strip)}",
                  f"{snapshot.number} {[it[-1:] for _, it in snapshot.curves]}",
-                 str(snapshot.paused)]  # fmt: skip
+                 str(snapshot.paused), tray_mark(snapshot, sheet)]  # fmt: skip
         old = [*seen.split("/"), *[""] * len(marks)]
-        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 11
+        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 12
         if snapshot.busy or marks[0] != old[0]:
             updates[1] = show.now(snapshot)
         if marks[:2] != old[:2]:
@@ -64,6 +64,9 @@ class Handlers:
             updates[10] = charts.curves(snapshot)
         if marks[3] != old[3]:
             updates[11] = gallery.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
+        if marks[6] != old[6]:
+            cache = self.host.cache_dir / "thumbnails"
+            updates[12] = tray_html(self.runner.tray(), cache)
         return [*updates, "/".join(marks)]
 
     def on_pause(self, seen: str) -> Updates:
@@ -106,23 +109,20 @@ class Handlers:
         loras = tuple(str(it) for it in run.loras if it.name in names) if run else ()
         config, problems = read_sweep(typed, loras, self.sweep)
         tagger = tagger if tagger in self.host.taggers() else ""
-        problems += work.tasting_problems(tags, tagger)
+        problems += tasting.tasting_problems(tags, tagger)
         told = show.problems(problems)
         if run and not problems:
             try:
-                model = config_file.read_run(run.file).model
+                trained = config_file.read_run(run.file)
             except UserError as error:
                 return [show.problems([short_home(str(error))]), *self.on_poll(seen)]
-            tasting = self._tasting(run, config, model, tags, tagger)
+            wish = tasting.Tasting(
+                run.file.stem, config, trained.model,
+                tasting.sheet_folder(self.host, run.file.stem), tags, tagger, trained.subsets,
+            )  # fmt: skip
             title = texts.TASTING.format(name=run.name)
-            told = self._start(title, work.taste_work(tasting, self.host), [])
+            told = self._start(title, tasting.taste_work(wish, self.host), [])
         return [told, *self.on_poll(seen)]
-
-    def _tasting(
-        self, run: runs.Run, config: Any, model: ModelConfig, tags: str, tagger: str
-    ) -> work.Tasting:
-        folder = work.sheet_folder(self.host, run.file.stem)
-        return work.Tasting(run.file.stem, config, model, folder, tags, tagger)
 
     def _start(self, title: str, job: Work, problems: list[str]) -> str:
         if not problems:
@@ -156,9 +156,19 @@ class Handlers:
         if (prompts or "").strip():
             return [files, KEEP]
         try:
-            return [files, work.trigger_of(config_file.read_run(run.file))]
+            return [files, tasting.trigger_of(config_file.read_run(run.file))]
         except UserError:
             return [files, KEEP]
+
+    def on_prompts(self, key: str) -> Any:
+        """Prompts that test the chosen run, made from its captions."""
+        run = self.runs().get(key or "")
+        try:
+            return (
+                "\n".join(tasting.proposed_prompts(config_file.read_run(run.file))) if run else KEEP
+            )
+        except UserError:
+            return KEEP
 
     def on_tags(self, tags: str) -> Any:
         """The tags to look for, where none are given: those that were pruned into the trigger."""
@@ -172,6 +182,14 @@ class Handlers:
         forms = [(self.training, training), (self.sweep, sweep)]
         shown = [fitting(it, values) for widgets, values in forms for it in widgets]
         return [*shown, sweep.get("tags", "")]
+
+
+def tray_mark(snapshot: Snapshot, sheet: Snapshot | None) -> str:
+    """What differs as soon as the sheet that is shown does."""
+    shown = snapshot if snapshot.tray else sheet
+    if shown is None or shown.tray is None:
+        return ""
+    return f"{shown.number} {len(shown.tray.tiles)} {shown.tray.picked}"
 
 
 def fitting(widget: Widget, values: Mapping[str, str | bool]) -> Any:

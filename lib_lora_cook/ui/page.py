@@ -13,7 +13,8 @@ from ..hosts.base import Host
 from . import texts
 from .bench import Starter
 
-SCRIPT, STYLE = "javascript/lora_cook.js", "style.css"
+SCRIPTS = ("javascript/lora_cook.js", "javascript/lora_cook_sheet.js")
+STYLE = "style.css"
 
 
 def open_page(
@@ -53,7 +54,8 @@ def build_page(host: Host, recipe: Mapping[str, Any] | None = None, **options: A
     with own_page(texts.TITLE) as page:
         gr.HTML(f"<style>{read_asset(STYLE)}</style>", elem_classes=["lora_cook_hidden"])
         tab.render()
-        run_script(page, f"() => {{ {read_asset(SCRIPT)} }}")
+        for script in SCRIPTS:
+            run_script(page, f"() => {{ {read_asset(script)} }}")
     return page
 
 

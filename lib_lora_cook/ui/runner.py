@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import UserError
 from ..jobs import Cancelled, Job
 from . import texts
 from .curve import Curve, Point
+
+if TYPE_CHECKING:
+    from .sheet import Tray
 
 State = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 LOG_LINES = 100
@@ -68,6 +71,8 @@ class Snapshot:
     """All such pictures, each time's with its label."""
     curves: tuple[tuple[str, tuple[Point, ...]], ...] = field(default=(), repr=False)
     """Name -> (step, value), the earliest first."""
+    tray: Tray | None = field(default=None, repr=False)
+    """The sheet as far as it is drawn."""
     error: str = ""
     details: str = field(default="", repr=False)
     outcome: Outcome | None = None
@@ -126,6 +131,11 @@ class RunningJob(Job):
         with self._lock:
             strip = (*self._now.strip, (label, samples))[-STRIP:]
             self._now = replace(self._now, samples=samples, strip=strip)
+
+    def lay_out(self, sheet: Tray) -> None:
+        """Take a sheet as far as it is drawn."""
+        with self._lock:
+            self._now = replace(self._now, tray=sheet)
 
     def plot(self, step: int, value: float, name: str = LOSS) -> None:
         """Take a point of a curve."""
@@ -237,6 +247,11 @@ class Runner:
     def last_sheet(self) -> Snapshot | None:
         """The last piece of work that drew a sheet."""
         return self._sheet
+
+    def tray(self) -> Tray | None:
+        """The sheet that is being drawn, or the last one."""
+        last = self._sheet
+        return self.snapshot().tray or (last.tray if last else None)
 
     def wait(self, seconds: float | None = None) -> Snapshot:
         """Wait until nothing is going on."""

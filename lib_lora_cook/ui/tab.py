@@ -20,6 +20,7 @@ from .gather_tab import GatherHandlers, GatherTab, build_gather
 from .handlers import Handlers
 from .recipe_tab import RecipeHandlers
 from .runner import RUNNER, Runner, Snapshot
+from .sheet_tab import SheetHandlers
 from .steps import StepHandlers
 from .tag_tab import TagHandlers, TagTab, build_tag
 from .taste_tab import TasteTab, build_taste
@@ -94,7 +95,7 @@ def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> Non
         with gr.TabItem(texts.COOK, id="cook", elem_id="lora_cook_cook"):
             cook = build_cook(training, RecipeHandlers(bench, training))
         with gr.TabItem(texts.TASTE, id="taste", elem_id="lora_cook_taste"):
-            taste = build_taste(sweep, handlers)
+            taste = build_taste(sweep, handlers, SheetHandlers(bench))
     with gr.Accordion(texts.LOG, open=False, elem_id="lora_cook_log_fold"):
         watch = replace(watch, log=log_box("lora_cook_log"))
     page = Page(dataset, tabs, gather, clean, tag, cook, taste)
@@ -124,7 +125,8 @@ def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
     cook, taste = page.cook, page.taste
     shown = [
         watch.beat, watch.now, watch.log, watch.stop, cook.start, taste.draw, taste.sheet,
-        taste.pick, watch.pause, watch.discard, watch.curve, watch.strip, watch.seen,
+        taste.pick, watch.pause, watch.discard, watch.curve, watch.strip, taste.tray,
+        watch.seen,
     ]  # fmt: skip
     settings, cells = list(cook.fields.values()), list(taste.fields.values())
     listen(watch.poll.click, handlers.on_poll, [watch.seen], shown)

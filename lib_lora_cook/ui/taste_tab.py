@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from . import texts
-from .components import field, listen, make
+from .components import button, field, hidden, html, listen, make, send
 from .form import Widget
 from .handlers import Handlers
+from .sheet_tab import SheetHandlers
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,18 @@ class TasteTab:
     sheet: Any
     pick: Any
     note: Any
+    tray: Any
 
 
-def build_taste(widgets: list[Widget], handlers: Handlers) -> TasteTab:
+def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers) -> TasteTab:
     """The step inside the present tab."""
     fields: dict[str, Any] = {}
     run, files, again, note = _build_choice()
     with gr.Column(elem_classes=["lora_cook_group"]):
         fields |= {it.name: field(it) for it in widgets if it.main}
         tags, tagger = _build_wanted(list(handlers.host.taggers()))
+    with gr.Row(elem_classes=["lora_cook_actions"]):
+        propose = button(texts.PROPOSE_PROMPTS, "propose_prompts", small=True)
     fold = gr.Accordion(texts.MORE_SWEEP, open=False)
     with fold, gr.Column(elem_classes=["lora_cook_group"]):
         fields |= {it.name: field(it) for it in widgets if not it.main}
@@ -43,6 +47,10 @@ def build_taste(widgets: list[Widget], handlers: Handlers) -> TasteTab:
         draw = make(gr.Button, value=texts.DRAW, variant="primary", elem_id="lora_cook_draw")
     problems = gr.HTML("", elem_id="lora_cook_taste_problems")
     pick = gr.HTML("", elem_id="lora_cook_pick")
+    tray = html("tray")
+    act, said = hidden("sheet_act")
+    large, told = html("sheet_zoom"), html("sheet_told")
+    under, taken = gr.State(0), gr.State([])
     sheet = make(
         gr.Image, label=texts.SHEET, type="filepath", interactive=False, visible=False,
         elem_id="lora_cook_sheet",
@@ -51,8 +59,11 @@ def build_taste(widgets: list[Widget], handlers: Handlers) -> TasteTab:
     outputs = [run, files, fields["prompts"], note]
     listen(again.click, handlers.on_runs, [fields["prompts"]], outputs)
     listen(run.change, handlers.on_run, [run, fields["prompts"]], [files, fields["prompts"]])
+    listen(propose.click, handlers.on_prompts, [run], [fields["prompts"]])
+    answered = [large, told, under, taken, run, files]
+    send(act.click, sheets.on_said, "sheet", [said, under, taken], answered)
     fields = {it.name: fields[it.name] for it in widgets}
-    return TasteTab(fields, run, files, tags, tagger, draw, problems, sheet, pick, note)
+    return TasteTab(fields, run, files, tags, tagger, draw, problems, sheet, pick, note, tray)
 
 
 def _build_choice() -> tuple[Any, Any, Any, Any]:

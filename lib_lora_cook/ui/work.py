@@ -5,32 +5,17 @@ The trainer and the tagger are imported when they are first needed, so that a pa
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import ModelConfig, SubsetConfig, SweepConfig, TrainingConfig
-from ..dataset.captions import split_tags
+from ..config import SubsetConfig, TrainingConfig
 from ..hosts.base import Host
 from ..jobs import Job, clock
 from . import texts
 from .runner import Outcome, Work, short_home
 
 if TYPE_CHECKING:
-    from ..compare.pick import Pick
-
-
-@dataclass(frozen=True)
-class Tasting:
-    """A sheet to draw and where it goes; `tagger` is one of the host's by name."""
-
-    name: str
-    config: SweepConfig
-    model: ModelConfig
-    folder: Path
-    tags: str = ""
-    tagger: str = ""
+    pass
 
 
 def training_problems(config: TrainingConfig) -> list[str]:
@@ -92,51 +77,3 @@ def cook_work(config: TrainingConfig, host: Host) -> Work:
         return Outcome(text, tuple(cooked.loras), stopped=cooked.stopped is not None)
 
     return work
-
-
-def taste_work(tasting: Tasting, host: Host) -> Work:
-    """A sheet of epoch x weight, with a pick where tags are asked for."""
-
-    def work(job: Job) -> Outcome:
-        from ..compare.sweep import Wanted, note_on_card, run_sweep, write_sweep
-
-        wanted = None
-        if tasting.tags.strip() and tasting.tagger:
-            from ..captioning.find import find_tagger
-
-            tagger = find_tagger([tasting.tagger], host.taggers(), host.tagger_dir, job)
-            wanted = Wanted(split_tags(tasting.tags), tagger)
-        sweep = run_sweep(tasting.config, tasting.model, host, wanted, job)
-        title = f"{tasting.name}: " + " | ".join(tasting.config.prompts)
-        path = write_sweep(sweep, tasting.config, tasting.folder, title)
-        note_on_card(sweep)
-        text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
-        stopped = sweep.stopped is not None
-        return Outcome(text, stopped=stopped, sheet=path, pick=pick_sentence(sweep.pick))
-
-    return work
-
-
-def pick_sentence(pick: Pick | None) -> str:
-    """What to write into a prompt, and why."""
-    if pick is None or pick.cell.lora is None:
-        return texts.NO_PICK
-    told = texts.PICK.format(lora=pick.cell.lora.stem, weight=pick.cell.weight)
-    return f"{told} {texts.PICK_WHY.format(why=pick.why)}"
-
-
-def tasting_problems(tags: str, tagger: str) -> list[str]:
-    """What is wrong with what a sheet should be scored by."""
-    return [texts.NO_TAGGER_FOR_TAGS] if tags.strip() and not tagger else []
-
-
-def sheet_folder(host: Host, name: str) -> Path:
-    """A folder for one sheet, named by the run and the moment."""
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
-    return host.output_dirs[0] / "lora-cook" / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def trigger_of(config: TrainingConfig) -> str:
-    """The prompt to try a run with: its trigger, or its name."""
-    tokens = next((it.class_tokens for it in config.subsets if it.class_tokens), "")
-    return tokens or config.save.output_name

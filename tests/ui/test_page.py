@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib_lora_cook.errors import UserError
-from lib_lora_cook.ui.page import SCRIPT, STYLE, open_page, read_asset
+from lib_lora_cook.ui.page import SCRIPTS, STYLE, open_page, read_asset
 
 
 def test_the_script_and_the_style_touch_only_our_own_elements() -> None:
@@ -18,10 +18,10 @@ def test_the_script_and_the_style_touch_only_our_own_elements() -> None:
     heads = [head.strip() for head in re.findall(r"([^{}]+)\{", rules)]
     bare = [it for it in heads if "lora_cook_" not in it and not it.startswith("@") and it != "to"]
     assert bare == []
-    assert 'getElementById("lora_cook_" + id)' in read_asset(SCRIPT)
+    assert 'getElementById("lora_cook_" + id)' in read_asset(SCRIPTS[0])
 
 
-@pytest.mark.parametrize("name", [SCRIPT, STYLE])
+@pytest.mark.parametrize("name", [*SCRIPTS, STYLE])
 def test_nothing_comes_from_another_server(name: str) -> None:
     assert "//" not in re.sub(r"^\s*//.*|\s// .*", "", read_asset(name), flags=re.MULTILINE)
     assert "url(" not in read_asset(name)

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of gradio's own age
     pytest.importorskip("gradio")
 
-from lib_lora_cook.ui import handlers, remembered, texts, work
+from lib_lora_cook.ui import handlers, remembered, tasting, texts, work
 from lib_lora_cook.ui.form import sweep_widgets, training_widgets
 from lib_lora_cook.ui.page import build_page
 from lib_lora_cook.ui.tab import build_tab
@@ -122,13 +122,13 @@ def test_a_sheet_that_is_asked_for_before_the_list_is_there_takes_the_newest_run
 ) -> None:
     kitchen.on_cook("", *shown_values(kitchen, max_train_epochs="2"))
     kitchen.runner.wait(WAIT)
-    drawn: list[work.Tasting] = []
+    drawn: list[tasting.Tasting] = []
 
-    def taste(tasting: work.Tasting, host: FakeHost) -> Any:
-        drawn.append(tasting)
+    def taste(wish: tasting.Tasting, host: FakeHost) -> Any:
+        drawn.append(wish)
         return lambda job: Outcome("a sheet")
 
-    monkeypatch.setattr(work, "taste_work", taste)
+    monkeypatch.setattr(tasting, "taste_work", taste)
     values = ["kafka" if it.name == "prompts" else it.value for it in kitchen.sweep]
     assert kitchen.on_taste("", None, [], "", "", *values)[0] == ""
     kitchen.runner.wait(WAIT)
