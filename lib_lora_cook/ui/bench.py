@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..dataset.editor import Editor
 from ..dataset.images import Failure, ImageFile, scan_captions
 from ..dataset.look import Finding, Look
 from ..dataset.report import findings
 from ..errors import UserError
 from ..hosts.base import Host
 from . import remembered, show, texts
+from .desk import Desk
 from .runner import Runner, Work, short_home
 
 STEP_IDS = ("gather", "clean", "tag", "cook", "taste")
@@ -39,7 +39,7 @@ class Bench:
     starter: Starter | None = None
     looks: dict[Path, tuple[Look, list[Finding]]] = field(default_factory=dict)
     """The last look at a dataset; gone once something has changed in it."""
-    editors: dict[Path, Editor] = field(default_factory=dict)
+    desks: dict[Path, Desk] = field(default_factory=dict)
     preview: str = ""
     """What the last search found, as HTML."""
     filtered: dict[Path, list[str]] = field(default_factory=dict)
@@ -83,9 +83,9 @@ class Bench:
     def forget_look(self, folder: Path) -> None:
         """Something has changed there."""
         self.looks.pop(folder, None)
-        editor = self.editors.get(folder)
-        if editor is not None and not editor.unsaved():
-            self.editors.pop(folder)
+        desk = self.desks.get(folder)
+        if desk is not None and not desk.editor.unsaved():
+            self.desks.pop(folder)
 
 
 def folder_of(text: str) -> Path:

@@ -43,10 +43,11 @@ def ask_with(
 ) -> Any:
     """An event whose inputs a JavaScript function has in its hands first."""
     private = _known(event, {"api_visibility": "private"}) or {"api_name": False}
+    every = _known(event, {"trigger_mode": "multiple"})  # or a press during an answer is lost
     key = "js" if _known(event, {"js": ""}) else "_js"
     return event(
         fn=function, inputs=list(inputs), outputs=list(outputs), queue=False,
-        show_progress="hidden", **{key: script}, **private,
+        show_progress="hidden", **{key: script}, **private, **every,
     )  # fmt: skip
 
 

@@ -1,124 +1,134 @@
-"""The caption editor without its widgets: what to find, what to do, and how rows look."""
+"""The caption editor without its widgets: what to find, what to do with it, and saving."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..dataset import caption_edits as edits
-from ..dataset.caption_edits import CaptionEdit
+from ..dataset.caption_edits import CaptionEdit, Tokenize
 from ..dataset.captions import join_tags, split_tags
-from ..dataset.editor import Difference, Editor, open_editor
-from ..dataset.filters import Filter, Mode, TagFilter, ordered
+from ..dataset.editor import open_editor
+from ..dataset.filters import Filter, Mode, RegexFilter, TagFilter
+from ..dataset.report.captions import estimated_pieces
 from ..errors import UserError
-from . import show, texts
+from . import texts
 from .bench import Bench, several
-from .show import plain
-
-ROWS, TAGS = 40, 200
-"""Captions and tags that are shown at once."""
-OPERATIONS = ("append", "prepend", "remove", "rename", "replace", "sort", "dedupe")
+from .desk import Desk
+from .gallery import names_in
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The editor's form: which captions, and what to do with them."""
+class Form:
+    """The editor's widgets in their order: which captions, and what to do with them."""
 
-    tags: str
-    mode: str
-    operation: str
-    first: str
-    second: str
-
-
-def editor_of(folder: Path, bench: Bench) -> Editor:
-    """The dataset's captions in memory; opened once, until they are saved and changed."""
-    if folder not in bench.editors:
-        bench.editors[folder] = open_editor(folder, [])
-    return bench.editors[folder]
-
-
-def filters_of(batch: Batch) -> list[Filter]:
-    """The captions that are meant; none: all."""
-    tags = tuple(split_tags(batch.tags))
-    modes: dict[str, Mode] = {"and": "and", "or": "or", "none": "none"}
-    return [TagFilter(tags, modes.get(batch.mode, "and"))] if tags else []
+    having: str = ""
+    any_of: str = ""
+    lacking: str = ""
+    pattern: str = ""
+    where: str = ""
+    only: bool = False
+    order: str = ""
+    search: str = ""
+    operation: str = ""
+    first: str = ""
+    second: str = ""
+    regex: bool = False
 
 
-def edit_of(batch: Batch) -> CaptionEdit:
-    """What is to be done; UserError where it makes no sense."""
-    tags = split_tags(batch.first)
-    if batch.operation not in ("sort", "dedupe") and not batch.first.strip():
-        raise UserError(texts.NO_TEXT, batch.operation, texts.NO_TEXT_TO_DO)
-    made = {
-        "append": lambda: edits.append(tags),
-        "prepend": lambda: edits.prepend(join_tags(tags)),
-        "remove": lambda: edits.remove(tags),
-        "rename": lambda: edits.rename(batch.first.strip(), batch.second.strip()),
-        "replace": lambda: edits.replace(batch.first, batch.second),
-        "sort": lambda: edits.sort(1),
-        "dedupe": edits.dedupe,
-    }
-    return made[batch.operation]()
+def form_of(values: Sequence[Any]) -> Form:
+    """What the widgets hold."""
+    return Form(*(it if isinstance(it, bool) else str(it or "") for it in values))  # type: ignore[arg-type]
 
 
-def shown(editor: Editor, batch: Batch) -> str:
-    """The tags of the captions that are meant, how many are unsaved, and the first captions."""
-    rows = editor.found(filters_of(batch))
-    head = texts.EDITOR_HEAD.format(
-        rows=several(len(rows), "caption", "captions"), all=len(editor),
-        unsaved=len(editor.unsaved()),
-    )  # fmt: skip
-    counts = ordered(editor.counts(rows))
-    chips = "".join(
-        f'<span class="lora_cook_chip">{plain(tag)} <b>{count}</b></span>'
-        for tag, count in counts[:TAGS]
-    )
-    cells = [[Path(editor.pictures[row]).name, editor.text(row)] for row in rows[:ROWS]]
-    return (
-        show.note(head)
-        + f'<div class="lora_cook_chips">{chips}</div>'
-        + show.table(texts.CAPTION_HEADS, cells)
-    )
+def found(desk: Desk, form: Form) -> list[int]:
+    """The rows that are meant; UserError for a broken expression."""
+    return desk.editor.found(filters_of(form), desk.selected if form.only else None)
 
 
-def differences(editor: Editor, batch: Batch) -> str:
-    """What an edit would do, word for word; nothing is changed."""
-    rows = editor.found(filters_of(batch))
-    found = list(editor.difference(edit_of(batch), rows))
-    body = "".join(
-        f"<tr><td>{plain(Path(editor.pictures[it.row]).name)}</td><td>{lit(it)}</td></tr>"
-        for it in found[:ROWS]
-    )
-    head = texts.WOULD_CHANGE.format(count=several(len(found), "caption", "captions"))
-    return show.note(head) + f'<table class="lora_cook_table"><tbody>{body}</tbody></table>'
-
-
-def lit(difference: Difference) -> str:
-    """Before and after in one line: what goes struck out, what comes underlined."""
-    before, after = split_tags(difference.before), split_tags(difference.after)
-    parts: list[str] = []
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for kind, a, b, c, d in matcher.get_opcodes():
-        if kind == "equal":
-            parts += [plain(tag) for tag in before[a:b]]
+def desk_of(folder: Path, bench: Bench, fresh: bool = False) -> Desk:
+    """The captions of a dataset; `fresh` looks at the disk again where nothing is unsaved."""
+    desk = bench.desks.get(folder)
+    if desk is not None and fresh and not desk.editor.unsaved():
+        stems = {Path(name).stem for name in names_in(folder)}
+        if stems == {Path(name).stem for name in desk.editor.pictures}:
+            desk.editor.take_theirs()
         else:
-            parts += [f"<del>{plain(tag)}</del>" for tag in before[a:b]]
-            parts += [f"<ins>{plain(tag)}</ins>" for tag in after[c:d]]
-    return ", ".join(parts)
+            desk = None
+    if desk is None:
+        desk = bench.desks[folder] = Desk(open_editor(folder, []))
+    return desk
 
 
-def apply(editor: Editor, batch: Batch) -> str:
+def filters_of(form: Form) -> list[Filter]:
+    """The captions that are meant; none: all."""
+    wanted: list[tuple[str, Mode]] = [
+        (form.having, "and"), (form.any_of, "or"), (form.lacking, "none")
+    ]  # fmt: skip
+    made: list[Filter] = [
+        TagFilter(tuple(split_tags(text)), mode) for text, mode in wanted if split_tags(text)
+    ]
+    if form.pattern:
+        scope, found = texts.WHERE.get(form.where, ("tag", True))
+        made.append(RegexFilter(form.pattern, scope, found))
+    return made
+
+
+Make = Callable[[Form, Tokenize], CaptionEdit]
+OPERATIONS: Mapping[str, Make] = {
+    texts.DO_PREPEND: lambda form, _: edits.prepend(join_tags(split_tags(form.first))),
+    texts.DO_APPEND: lambda form, _: edits.append(split_tags(form.first)),
+    texts.DO_REMOVE: lambda form, _: edits.remove(split_tags(form.first)),
+    texts.DO_RENAME: lambda form, _: edits.rename(form.first.strip(), form.second.strip()),
+    texts.DO_REPLACE: lambda form, _: edits.replace(form.first, form.second, "tag", form.regex),
+    texts.DO_REPLACE_ALL: lambda form, _: edits.replace(
+        form.first, form.second, "caption", form.regex
+    ),
+    texts.DO_SORT: lambda form, _: edits.sort(1),
+    texts.DO_DEDUPE: lambda form, _: edits.dedupe(),
+    texts.DO_TRUNCATE: lambda form, tokenize: edits.truncate(tokens(form.first), tokenize),
+}
+"""By what stands in the page's list."""
+WITHOUT_TEXT = (texts.DO_SORT, texts.DO_DEDUPE, texts.DO_TRUNCATE)
+
+
+def edit_of(form: Form, tokenize: Tokenize = estimated_pieces) -> CaptionEdit:
+    """What is to be done; UserError where it makes no sense."""
+    if form.operation not in OPERATIONS:
+        raise UserError(texts.NO_OPERATION, form.operation)
+    if form.operation not in WITHOUT_TEXT and not form.first.strip():
+        raise UserError(texts.NO_TEXT, form.operation, texts.NO_TEXT_TO_DO)
+    return OPERATIONS[form.operation](form, tokenize)
+
+
+def tokens(text: str) -> int:
+    """How many tokens a caption may have, 75 where nothing is said; UserError for no number."""
+    if not text.strip():
+        return 75
+    if not text.strip().isdigit():
+        wanted = texts.WANTED["whole"]
+        raise UserError(texts.IS_NOT.format(name=texts.EDIT_FIRST, value=text, wanted=wanted))
+    return int(text)
+
+
+def tokenizer_for(bench: Bench, form: Form) -> Tokenize:
+    """How tokens are counted: by the run's checkpoint where that is a diffusers folder."""
+    checkpoint = str(bench.recall("training").get("pretrained_model_name_or_path") or "")
+    if form.operation != texts.DO_TRUNCATE or not Path(checkpoint, "tokenizer").is_dir():
+        return estimated_pieces
+    from ..models.diffusers import tokenizer_of
+
+    return tokenizer_of(Path(checkpoint))
+
+
+def apply(desk: Desk, form: Form, tokenize: Tokenize) -> str:
     """Edit in memory; a sentence."""
-    count = editor.apply(edit_of(batch), editor.found(filters_of(batch)))
+    count = desk.editor.apply(edit_of(form, tokenize), found(desk, form))
     return texts.EDITED.format(count=several(count, "caption", "captions"))
 
 
-def save(editor: Editor) -> str:
-    """Write what differs; a sentence that names what another program has changed meanwhile."""
-    applied = editor.save()
-    told = texts.SAVED.format(count=several(len(applied.applied), "caption", "captions"))
-    failed: Sequence[tuple[Path, str]] = applied.failed
-    return told + "".join(f" {path.name}: {why}." for path, why in failed)
+def saved(count: int) -> str:
+    """What became of a save, in a sentence."""
+    return texts.SAVED.format(count=several(count, "caption", "captions"))

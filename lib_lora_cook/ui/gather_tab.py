@@ -205,11 +205,8 @@ def build_search(handlers: GatherHandlers) -> list[Any]:
     with gr.Column(elem_classes=["lora_cook_group"]):
         return [
             line("query", texts.QUERY, texts.QUERY_HELP, kept.get("query", "")),
-            make(
-                gr.Dropdown, label=texts.SITE, info=texts.SITE_HELP, choices=sorted(SITES),
-                value=kept.get("site", "danbooru"), allow_custom_value=True,
-                interactive=True, elem_id="lora_cook_site",
-            ),
+            line("site", texts.SITE, texts.SITE_HELP.format(names=", ".join(SITES)),
+                 kept.get("site", "danbooru")),
             line("limit", texts.LIMIT, texts.LIMIT_HELP, kept.get("limit", "100")),
             line("min_size", texts.MIN_SIZE, texts.MIN_SIZE_HELP, kept.get("min_size", "")),
             line("blacklist", texts.BLACKLIST, texts.BLACKLIST_HELP, kept.get("blacklist", ""), 2),

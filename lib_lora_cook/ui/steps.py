@@ -13,7 +13,7 @@ from .bench import Bench, counted
 from .clean_tab import CleanHandlers
 from .components import go_to
 from .gather_tab import GatherHandlers, Updates
-from .tag_tab import TagHandlers
+from .tag_tab import TagHandlers, asked_of
 from .tagging import Wish, wish_of
 
 KEEP: dict[str, Any] = gr.update()
@@ -33,7 +33,7 @@ class StepHandlers:
     def on_load(self) -> Updates:
         """The dataset that the page opens with, then what `on_refresh` gives."""
         dataset = self.bench.first_folder()
-        wish = Wish(self.taggers()[0], "", "append", "character", "")
+        wish = Wish(tuple(self.taggers()[:1]), "", "append", "character", "")
         return [dataset, *self.on_refresh(dataset, *vars(wish).values())]
 
     def taggers(self) -> list[str]:
@@ -72,9 +72,9 @@ class StepHandlers:
 
     def on_propose_tag(self, dataset: str, ticked: list[str], *form: Any) -> Updates:
         """The proposed button of Tag: problems, the step, then what `cook_values` gives."""
-        name, wish = (dataset or "").strip(), wish_of(form)
-        told, step = self.tag.on_propose(name, counted(name), wish, ticked)
-        return [told, go_to(step), *(cook_values(name, wish.trigger) if step else [KEEP] * 5)]
+        name, asked = (dataset or "").strip(), asked_of(ticked, form)
+        told, step = self.tag.on_propose(name, counted(name), asked)
+        return [told, go_to(step), *(cook_values(name, asked.wish.trigger) if step else [KEEP] * 5)]
 
 
 def cook_values(dataset: str, trigger: str) -> Updates:

@@ -177,6 +177,6 @@ def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: P
         [clean.head.problems, page.tabs],
     )  # fmt: skip
     listen(
-        tag.head.propose.click, steps.on_propose_tag, [page.dataset, tag.ticks, *form],
+        tag.head.propose.click, steps.on_propose_tag, [page.dataset, tag.ticks, *form, *tag.finer],
         [tag.head.problems, page.tabs, *filled],
     )  # fmt: skip

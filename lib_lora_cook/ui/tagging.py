@@ -5,18 +5,21 @@ The tagger is imported when it is first needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ..captioning.base import CATEGORIES, Choice, Tagger
 from ..captioning.known import KNOWN
 from ..dataset import journal
 from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import split_tags
 from ..dataset.changes import When, plan_edit
 from ..dataset.images import scan_captions
-from ..dataset.proposals import Proposal, Subject, check_trigger, propose
+from ..dataset.proposals import STYLE_NEEDS_NONE, Proposal, Subject, check_trigger, propose
 from ..dataset.tags import add_trigger, count_tags, evident_trigger, remove_tags, tag_key
 from ..errors import UserError
 from ..hosts.base import Host
@@ -30,7 +33,7 @@ from .runner import Outcome, Work
 class Wish:
     """What the step's form says."""
 
-    tagger: str
+    taggers: tuple[str, ...]
     threshold: str
     when: When
     kind: Subject
@@ -39,13 +42,42 @@ class Wish:
 
 def wish_of(form: Sequence[Any]) -> Wish:
     """The form of Tag."""
-    values: list[Any] = [str(it or "").strip() for it in form]
-    return Wish(*values)
+    values: list[Any] = [str(it or "").strip() for it in form[1:]]
+    return Wish(names_of(form[0]), *values)
+
+
+def names_of(taggers: Any) -> tuple[str, ...]:
+    """The taggers that are chosen: one by its name, or several."""
+    return tuple([taggers] if isinstance(taggers, str) else taggers or ())
 
 
 def taggers_of(host: Host) -> list[str]:
     """Those at hand, then those that can be fetched."""
     return list(dict.fromkeys([*host.taggers(), *KNOWN]))
+
+
+def to_fetch(names: Sequence[str], host: Host) -> list[str]:
+    """Those of the names that are not at hand and can be fetched."""
+    there = host.taggers()
+    return [name for name in names if name not in there and name in KNOWN]
+
+
+def known_tags(names: Sequence[str], host: Host) -> list[str]:
+    """The tag list of the first tagger that is at hand; nothing without one."""
+    there = host.taggers()
+    for name in names:
+        folder = there.get(name)
+        if isinstance(folder, Path):
+            with suppress(UserError, OSError):
+                return _tag_list(folder)
+    return []
+
+
+@lru_cache(maxsize=4)
+def _tag_list(folder: Path) -> list[str]:
+    from ..captioning.find import tag_list
+
+    return tag_list(folder)
 
 
 def trigger_for(dataset: str, there: Counted, bench: Bench) -> str:
@@ -82,8 +114,11 @@ def without_trigger(there: Counted, trigger: str) -> int:
     return sum([tag_key(tag) for tag in tags[: len(front)]] != front for tags in tagged)
 
 
-def listed(there: Counted, wish: Wish) -> str:
-    """What the captions say, and beside each frequent tag what pruning it means, as HTML."""
+def listed(there: Counted, wish: Wish, known: Sequence[str] = ()) -> str:
+    """What the captions say, and beside each frequent tag what pruning it means, as HTML.
+
+    known: the tagger's list, by which a trigger is checked.
+    """
     bare = without_caption(there)
     parts = []
     if bare:
@@ -95,7 +130,7 @@ def listed(there: Counted, wish: Wish) -> str:
             trigger=wish.trigger or texts.NO_TRIGGER_YET,
         )))  # fmt: skip
     if wish.trigger:
-        parts += [show.note(it) for it in doubts(there, wish.trigger)]
+        parts += [show.note(it) for it in doubts(there, wish, known)]
     found = proposals(there, wish.kind, wish.trigger)
     rows = [
         [it.tag, f"{it.share:.0%}", texts.PRUNE_IT if it.prune else texts.KEEP_IT, it.why]
@@ -106,44 +141,104 @@ def listed(there: Counted, wish: Wish) -> str:
     return "".join(parts)
 
 
-def doubts(there: Counted, trigger: str) -> list[str]:
+def doubts(there: Counted, wish: Wish, known: Sequence[str]) -> list[str]:
     """What speaks against a trigger, but that captions begin with it already."""
     counts = count_tags(split_tags(image.caption) for image in there.images)
-    return [f"{trigger}: {it.why}" for it in check_trigger(trigger, counts) if it.name != "dataset"]
+    found = [it for it in check_trigger(wish.trigger, counts, known) if it.name != "dataset"]
+    if wish.kind == "style":
+        found.append(STYLE_NEEDS_NONE)
+    if not found:
+        return [texts.TRIGGER_GOOD.format(trigger=wish.trigger)]
+    return [f"{wish.trigger}: {it.why}" for it in found]
 
 
-def check_wish(wish: Wish) -> float | None:
-    """The threshold, None for the tagger's own; UserError for what makes no sense."""
-    if not (wish.threshold or "").strip():
-        return None
+@dataclass(frozen=True)
+class Finer:
+    """More about tagging, by its widgets in their order."""
+
+    character: str = ""
+    further: str = ""
+    rating: Literal["none", "first", "last"] = "none"
+    leave_out: str = ""
+    mcut: bool = False
+    characters_first: bool = False
+    expand: bool = False
+    underscores: bool = False
+
+
+def thresholds(wish: Wish, finer: Finer) -> dict[str, float | None]:
+    """Category -> threshold where one is asked for, None leaves it out; UserError for nonsense."""
+    found: dict[str, float | None] = {}
+    if wish.threshold:
+        found["general"] = level(wish.threshold)
+    if finer.character:
+        found["character"] = None if finer.character == "none" else level(finer.character)
+    for part in filter(None, (it.strip() for it in finer.further.split(","))):
+        category, _, value = part.partition("=")
+        if category.strip() not in CATEGORIES:
+            raise UserError(texts.NO_CATEGORY, category.strip(), f"{', '.join(CATEGORIES)}.")
+        found[category.strip()] = level(value)
+    return found
+
+
+def level(text: str) -> float:
+    """A threshold; UserError for what makes no sense."""
     try:
-        level = float(wish.threshold.replace(",", "."))
+        value = float(text.strip().replace(",", "."))
     except ValueError:
-        level = -1.0
-    if not 0 <= level <= 1:
-        raise UserError(texts.NO_THRESHOLD, wish.threshold, texts.NO_THRESHOLD_TO_DO)
-    return level
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UserError(texts.NO_THRESHOLD, text, texts.NO_THRESHOLD_TO_DO)
+    return value
 
 
-def tag_work(folder: Path, wish: Wish, bench: Bench) -> Work:
-    """Ask the tagger about every picture."""
-    level = check_wish(wish)
+def choice_of(tagger: Tagger, asked: Mapping[str, float | None], finer: Finer) -> Choice:
+    """What the form says, and for the rest what the tagger's maker does."""
+    from ..captioning.find import default_choice
+
+    choice = default_choice(tagger)
+    levels = {**choice.thresholds, **asked}
+    kept = {name: value for name, value in levels.items() if value is not None}
+    return replace(
+        choice, thresholds=kept, mcut=finer.mcut, rating=finer.rating,
+        characters_first=finer.characters_first and "character" in kept,
+        expand=finer.expand, spaces=not finer.underscores,
+        leave_out=frozenset(split_tags(finer.leave_out)),
+    )  # fmt: skip
+
+
+def tag_work(folder: Path, wish: Wish, finer: Finer, bench: Bench) -> Work:
+    """Ask the taggers about every picture; UserError for a form that makes no sense."""
+    if not wish.taggers:
+        raise UserError(texts.NO_TAGGER_CHOSEN, "", texts.NO_TAGGER_CHOSEN_TO_DO)
+    asked, host = thresholds(wish, finer), bench.host
 
     def work(job: Job) -> Outcome:
-        from ..captioning.find import default_choice, find_tagger
+        from ..captioning.find import find_tagger
         from ..captioning.tagging import Tagging, tag_dataset
 
-        host = bench.host
-        tagger = find_tagger([wish.tagger], host.taggers(), host.tagger_dir, job)
-        choice = default_choice(tagger)
-        if level is not None:
-            choice = replace(choice, thresholds={**choice.thresholds, "general": level})
+        tagger = find_tagger(wish.taggers, host.taggers(), host.tagger_dir, job)
+        choice = choice_of(tagger, asked, finer)
         with job.stage(texts.TAGGING):
             result = tag_dataset(folder, tagger, Tagging(choice, wish.when), job)
         for path, why in result.failed:
             job.log(f"{path.name}: {why}")
         bench.forget_look(folder)
         return Outcome(texts.TAGGED.format(tagged=result.tagged, skipped=result.skipped))
+
+    return work
+
+
+def fetch_work(names: Sequence[str], host: Host) -> Work:
+    """Fetch taggers into the host's folder, with a bar."""
+
+    def work(job: Job) -> Outcome:
+        from ..captioning.fetch import fetch_tagger
+
+        for name in names:
+            with job.stage(name):
+                fetch_tagger(KNOWN[name], host.tagger_dir / name, job)
+        return Outcome(texts.FETCHED.format(names=", ".join(names)))
 
     return work
 
