@@ -13,7 +13,7 @@ from ..dataset.captions import split_tags
 from ..errors import UserError
 from ..jobs import Job
 from . import editing, editor_view, show, tagging, texts
-from .bench import Bench, folder_of
+from .bench import Bench, folder_of, several
 from .components import (
     button,
     choice,
@@ -137,7 +137,8 @@ class EditorHandlers:
         elif said.act == "none":
             desk.selected.clear()
         elif said.act == "theirs":
-            return texts.TOOK_THEIRS.format(count=desk.editor.take_theirs(desk.editor.unsaved()))
+            count = desk.editor.take_theirs(desk.editor.unsaved())
+            return texts.TOOK_THEIRS.format(count=several(count, "caption", "captions"))
         elif said.act == "ours":
             desk.editor.keep_ours(desk.editor.unsaved())
             return self.save(desk)

@@ -158,7 +158,7 @@ def build_finer() -> list[Any]:
             line("tag_further", texts.FURTHER, texts.FURTHER_HELP),
             choice("tag_rating", texts.RATING_PLACE, texts.RATING_PLACE_HELP,
                    ["none", "first", "last"]),
-            line("tag_leave_out", texts.LEAVE_OUT, texts.LEAVE_OUT_HELP),
+            line("tag_leave_out", texts.TAG_LEAVE_OUT, texts.TAG_LEAVE_OUT_HELP),
             tick("tag_mcut", texts.MCUT),
             tick("tag_characters_first", texts.CHARACTERS_FIRST),
             tick("tag_expand", texts.EXPAND),

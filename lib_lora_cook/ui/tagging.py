@@ -14,13 +14,22 @@ from typing import Any, Literal
 
 from ..captioning.base import CATEGORIES, Choice, Tagger
 from ..captioning.known import KNOWN
+from ..captioning.labels import read_labels
+from ..captioning.spec import spec_of
 from ..dataset import journal
 from ..dataset.caption_edits import CaptionEdit
 from ..dataset.captions import split_tags
 from ..dataset.changes import When, plan_edit
 from ..dataset.images import scan_captions
 from ..dataset.proposals import STYLE_NEEDS_NONE, Proposal, Subject, check_trigger, propose
-from ..dataset.tags import add_trigger, count_tags, evident_trigger, remove_tags, tag_key
+from ..dataset.tags import (
+    add_trigger,
+    count_tags,
+    evident_trigger,
+    remove_tags,
+    spaces_for_underscores,
+    tag_key,
+)  # fmt: skip
 from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Job
@@ -75,9 +84,9 @@ def known_tags(names: Sequence[str], host: Host) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _tag_list(folder: Path) -> list[str]:
-    from ..captioning.find import tag_list
-
-    return tag_list(folder)
+    """As captions spell them; what runs a tagger need not be installed."""
+    labels = read_labels(folder / spec_of(folder).label_file)
+    return [spaces_for_underscores(name) for category, name in labels if category]
 
 
 def trigger_for(dataset: str, there: Counted, bench: Bench) -> str:
