@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from ..dataset.captions import split_tags
 from ..dataset.images import Failure, ImageFile, scan_captions
 from ..dataset.look import Finding, Look
 from ..dataset.report import findings
+from ..dataset.tags import count_tags
 from ..errors import UserError
 from ..hosts.base import Host
 from . import remembered, show, texts
@@ -40,6 +44,8 @@ class Bench:
     looks: dict[Path, tuple[Look, list[Finding]]] = field(default_factory=dict)
     """The last look at a dataset; gone once something has changed in it."""
     desks: dict[Path, Desk] = field(default_factory=dict)
+    there: dict[str, Counted] = field(default_factory=dict)
+    """The pictures of the dataset that was counted last."""
     preview: str = ""
     """What the last search found, as HTML."""
     filtered: dict[Path, list[str]] = field(default_factory=dict)
@@ -74,15 +80,30 @@ class Bench:
         if any(known.get(name) != value for name, value in values.items()):
             remembered.write_remembered(self.host.cache_dir, form, {**known, **values})
 
+    def count(self, dataset: str) -> Counted:
+        """The pictures of a dataset, looked at anew."""
+        self.there = {dataset: counted(dataset)}
+        return self.there[dataset]
+
+    def last_count(self, dataset: str) -> Counted:
+        """The pictures of a dataset as the page shows them; a press of a button waits for none."""
+        name = (dataset or "").strip()
+        return self.there.get(name) or self.count(name)
+
     def looked(self, folder: Path, look: Look) -> list[Finding]:
         """Keep a look, and what it finds."""
         found = findings(look)
         self.looks[folder] = (look, found)
         return found
 
+    def forget_captions(self, folder: Path) -> None:
+        """The editor has written some; it goes on with what it has."""
+        self.looks.pop(folder, None)
+        self.there = {}
+
     def forget_look(self, folder: Path) -> None:
         """Something has changed there."""
-        self.looks.pop(folder, None)
+        self.forget_captions(folder)
         desk = self.desks.get(folder)
         if desk is not None and not desk.editor.unsaved():
             self.desks.pop(folder)
@@ -109,6 +130,16 @@ class Counted:
     def captioned(self) -> int:
         """How many have a caption that says something."""
         return sum(bool(image.caption) for image in self.images)
+
+    @cached_property
+    def tagged(self) -> list[list[str]]:
+        """The tags of each picture, none where there is no caption."""
+        return [split_tags(image.caption) for image in self.images]
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """In how many captions each tag stands."""
+        return count_tags(self.tagged)
 
 
 def counted(dataset: str) -> Counted:

@@ -113,9 +113,9 @@ class EditorHandlers:
     def save(self, desk: Desk) -> str:
         """Write what differs, and say what another program has changed meanwhile."""
         if len(desk.editor.unsaved()) >= LARGE:
-            return self.bench.start(texts.SAVING, save_work(desk)) or texts.SAVING
+            return self.bench.start(texts.SAVING, save_work(desk, self.bench)) or texts.SAVING
         applied = desk.editor.save()
-        self.bench.looks.pop(desk.editor.folder, None)
+        self.bench.forget_captions(desk.editor.folder)
         told = show.note(editing.saved(len(applied.applied)))
         clash = [path.name for path, _ in applied.failed]
         return told + (editor_view.clashes(clash) if clash else "")
@@ -176,12 +176,13 @@ def chose(desk: Desk, said: Said) -> str:
     return ""
 
 
-def save_work(desk: Desk) -> Callable[[Job], Outcome]:
+def save_work(desk: Desk, bench: Bench) -> Callable[[Job], Outcome]:
     """Write what differs, with a bar."""
 
     def work(job: Job) -> Outcome:
         with job.stage(texts.SAVING), desk.lock:
             applied = desk.editor.save(job)
+        bench.forget_captions(desk.editor.folder)
         for path, why in applied.failed:
             job.log(f"{path.name}: {why}")
         return Outcome(editing.saved(len(applied.applied)))

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from . import planning, tagging
-from .bench import Bench, counted
+from .bench import Bench
 from .clean_tab import CleanHandlers
 from .components import go_to
 from .gather_tab import GatherHandlers, Updates
@@ -49,7 +49,7 @@ class StepHandlers:
     def on_refresh(self, dataset: str, *form: Any) -> Updates:
         """Gather's 3, Clean's 5, Tag's 3, then the trigger."""
         dataset = (dataset or "").strip()
-        there = counted(dataset)
+        there = self.bench.count(dataset)
         wish = wish_of(form)
         if not wish.trigger:
             wish = replace(wish, trigger=tagging.trigger_for(dataset, there, self.bench))
@@ -62,18 +62,18 @@ class StepHandlers:
 
     def on_propose_gather(self, dataset: str) -> Updates:
         """The proposed button of Gather: problems, and the step to go to."""
-        told, step = self.gather.on_propose(dataset, counted(dataset))
+        told, step = self.gather.on_propose(dataset, self.bench.last_count(dataset))
         return [told, go_to(step)]
 
     def on_propose_clean(self, dataset: str, ticked: list[str], below: str) -> Updates:
         """The proposed button of Clean: problems, and the step to go to."""
-        told, step = self.clean.on_propose(dataset, counted(dataset), ticked, below)
+        told, step = self.clean.on_propose(dataset, self.bench.last_count(dataset), ticked, below)
         return [told, go_to(step)]
 
     def on_propose_tag(self, dataset: str, ticked: list[str], *form: Any) -> Updates:
         """The proposed button of Tag: problems, the step, then what `cook_values` gives."""
         name, asked = (dataset or "").strip(), asked_of(ticked, form)
-        told, step = self.tag.on_propose(name, counted(name), asked)
+        told, step = self.tag.on_propose(name, self.bench.last_count(name), asked)
         return [told, go_to(step), *(cook_values(name, asked.wish.trigger) if step else [KEEP] * 5)]
 
 

@@ -24,7 +24,6 @@ from ..dataset.images import scan_captions
 from ..dataset.proposals import STYLE_NEEDS_NONE, Proposal, Subject, check_trigger, propose
 from ..dataset.tags import (
     add_trigger,
-    count_tags,
     evident_trigger,
     remove_tags,
     spaces_for_underscores,
@@ -98,16 +97,13 @@ def trigger_for(dataset: str, there: Counted, bench: Bench) -> str:
     if starter and Path(dataset).expanduser() == starter.folder:
         return starter.trigger
     name = Path(dataset).name
-    captions = [split_tags(image.caption) for image in there.images if image.caption]
-    return evident_trigger(captions, name) or ""
+    return evident_trigger([tags for tags in there.tagged if tags], name) or ""
 
 
 def proposals(there: Counted, kind: Subject, trigger: str) -> list[Proposal]:
     """Tags that nearly all captions have."""
-    captions = [split_tags(image.caption) for image in there.images if image.caption]
-    if not captions:
-        return []
-    return propose(count_tags(captions), len(captions), kind, trigger)
+    captions = sum(bool(tags) for tags in there.tagged)
+    return propose(there.counts, captions, kind, trigger) if captions else []
 
 
 def without_caption(there: Counted) -> list[Path]:
@@ -119,8 +115,7 @@ def without_caption(there: Counted) -> list[Path]:
 def without_trigger(there: Counted, trigger: str) -> int:
     """How many captions do not begin with the trigger."""
     front = [tag_key(part) for part in split_tags(trigger)]
-    tagged = (split_tags(image.caption) for image in there.images)
-    return sum([tag_key(tag) for tag in tags[: len(front)]] != front for tags in tagged)
+    return sum([tag_key(tag) for tag in tags[: len(front)]] != front for tags in there.tagged)
 
 
 def listed(there: Counted, wish: Wish, known: Sequence[str] = ()) -> str:
@@ -152,8 +147,8 @@ def listed(there: Counted, wish: Wish, known: Sequence[str] = ()) -> str:
 
 def doubts(there: Counted, wish: Wish, known: Sequence[str]) -> list[str]:
     """What speaks against a trigger, but that captions begin with it already."""
-    counts = count_tags(split_tags(image.caption) for image in there.images)
-    found = [it for it in check_trigger(wish.trigger, counts, known) if it.name != "dataset"]
+    doubts = check_trigger(wish.trigger, there.counts, known)
+    found = [it for it in doubts if it.name != "dataset"]
     if wish.kind == "style":
         found.append(STYLE_NEEDS_NONE)
     if not found:
