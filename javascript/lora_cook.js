@@ -50,6 +50,9 @@
       }
       group.hidden = !found;
     }
+    for (const setting of document.querySelectorAll("#lora_cook_page .lora_cook_main .lora_cook_setting")) {
+      setting.classList.toggle("lora_cook_found", words.length > 0 && fits(setting));
+    }
   }
 
   document.addEventListener("input", (event) => {
@@ -425,13 +428,39 @@
       const now = input.type === "checkbox" ? input.checked : input.value;
       const differs = now !== values[name];
       setting.classList.toggle("lora_cook_changed", differs);
-      if (differs) setting.title = name + ": " + String(values[name]);
-      else setting.removeAttribute("title");
+      markOf(setting, name, differs, basis.dataset.putBack + ": " + String(values[name]));
     }
   }
 
+  function markOf(setting, name, differs, label) {
+    const there = setting.querySelector(".lora_cook_back");
+    if (there !== null && !differs) there.remove();
+    if (!differs) return;
+    const mark = there || document.createElement("button");
+    mark.title = label;
+    if (there !== null) return;
+    mark.type = "button";
+    mark.className = "lora_cook_back";
+    mark.textContent = "↺";
+    mark.setAttribute("aria-label", name + ". " + label);
+    Object.assign(mark.dataset, { say: "one", act: "put_back", name });
+    setting.append(mark);
+  }
+
+  // What is typed into Cook is kept, without a listener for each of its many settings.
+  let typed = null;
+  function remember() {
+    const inputs = byId("cook").querySelectorAll(".lora_cook_setting :is(input, textarea)");
+    const value = (it) => (it.type === "checkbox" ? it.checked : it.value);
+    const now = Array.from(inputs, value).join("\n");
+    if (typed !== null && now !== typed) byId("remember").click();
+    typed = now;
+  }
+
   setInterval(() => {
-    if (!document.hidden && onScreen(byId("cook"))) marks();
+    if (document.hidden || !onScreen(byId("cook"))) return;
+    marks();
+    remember();
   }, 1500);
 
   ask();

@@ -13,7 +13,7 @@ from . import texts
 from .form import Widget, shown, values_of
 from .show import plain
 
-PARTS = ("kind", "base", "network", "optimizer")
+PARTS = ("kind", "base", "network", "optimizer", "card")
 OWN = (
     "image_dir", "output_name", "output_dir", "class_tokens", "num_repeats", "max_train_epochs",
     "pretrained_model_name_or_path", "sample_prompts",
@@ -23,25 +23,31 @@ OWN = (
 
 def choices_of(part: str) -> list[str]:
     """The names of one part of a recipe; of the base also what the page opens with."""
-    return [*([texts.AS_OPENED] if part == "base" else []), *choices(part)]
+    first = {"base": [texts.AS_OPENED], "card": [texts.ANY_CARD]}
+    return [
+        *first.get(part, []),
+        *(sorted(choices(part), key=len) if part == "card" else choices(part)),
+    ]
+
+
+def choice_of(parts: Sequence[str]) -> Choice:
+    """The recipe of these parts, in the order of PARTS."""
+    *others, card = parts
+    return Choice(*others, "" if card == texts.ANY_CARD else card)
 
 
 def proposed(widgets: Sequence[Widget], parts: Sequence[str]) -> dict[str, str | bool]:
     """Setting -> what its widget shows by the recipe; UserError for a part that is not there."""
     values = {it.name: it.value for it in widgets if it.name not in OWN}
-    kind, base, network, optimizer = parts
-    if base == texts.AS_OPENED:
+    if parts[1] == texts.AS_OPENED:
         return values
-    settings = read_recipe(Choice(kind, base, network, optimizer)).settings
+    settings = read_recipe(choice_of(parts)).settings
     return values | {name: shown(it) for name, it in settings.items() if name in values}
 
 
 def reasons(parts: Sequence[str]) -> dict[str, str]:
     """Setting -> why the recipe has it so."""
-    kind, base, network, optimizer = parts
-    if base == texts.AS_OPENED:
-        return {}
-    return read_recipe(Choice(kind, base, network, optimizer)).why
+    return {} if parts[1] == texts.AS_OPENED else read_recipe(choice_of(parts)).why
 
 
 def basis(values: Mapping[str, str | bool]) -> str:

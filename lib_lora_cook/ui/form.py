@@ -37,6 +37,8 @@ MAIN = (
 )  # fmt: skip
 """The settings that stand open on the page, in this order."""
 SWEEP_MAIN = ("prompts", "weights")
+SWEEP_RECIPE: dict[str, Any] = {"seeds": (1, 2)}
+"""A pick can be told from its runner-up by several seeds only."""
 RECIPE: dict[str, Any] = {
     "max_train_epochs": 10, "unet_lr": 5e-4, "text_encoder_lr": 1e-4, "keep_tokens": 1,
     "shuffle_caption": True, "lr_scheduler": "cosine_with_restarts",
@@ -82,7 +84,7 @@ def training_widgets(recipe: Mapping[str, Any] | None = None) -> list[Widget]:
 
 def sweep_widgets(recipe: Mapping[str, Any] | None = None) -> list[Widget]:
     """A widget for every setting of a sheet but its LoRA files, which are chosen from a list."""
-    found = _widgets("sweep", SweepConfig, recipe or {}, SWEEP_MAIN)
+    found = _widgets("sweep", SweepConfig, {**SWEEP_RECIPE, **(recipe or {})}, SWEEP_MAIN)
     return [it for it in found if it.name != "loras"]
 
 

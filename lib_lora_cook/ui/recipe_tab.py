@@ -11,10 +11,11 @@ import gradio as gr
 from ..errors import UserError
 from . import choosing, show, texts
 from .bench import Bench
-from .components import button, choice, fold, html, line, listen
+from .components import button, choice, fold, hidden, html, line, listen, send
 from .form import Widget
 from .gather_tab import Updates
 from .runner import short_home
+from .said import read_said
 
 KEEP: dict[str, Any] = gr.update()
 
@@ -30,7 +31,7 @@ class RecipeHandlers:
         """The recipe that was chosen last."""
         told = self.bench.recall("recipe")
         first = {"kind": "character", "base": texts.AS_OPENED, "network": "lora",
-                 "optimizer": "adamw8bit"}  # fmt: skip
+                 "optimizer": "adamw8bit", "card": texts.ANY_CARD}  # fmt: skip
         known = {part: str(told.get(part, first[part])) for part in choosing.PARTS}
         return [
             known[it] if known[it] in choosing.choices_of(it) else first[it]
@@ -52,6 +53,20 @@ class RecipeHandlers:
         rows = [[name, str(values.get(name, "")), text] for name, text in why.items()]
         told = show.table(texts.WHY_HEADS, rows) if rows else ""
         return [choosing.basis(values), told, *self.filled(values)]
+
+    def on_put_back(self, text: str, *parts: str) -> Updates:
+        """One setting as the recipe has it, the others as they are."""
+        name = read_said(text).text("name")
+        try:
+            values = choosing.proposed(self.widgets, parts)
+        except UserError:
+            values = {}
+        return self.filled({it: value for it, value in values.items() if it == name})
+
+    def on_remember(self, *values: Any) -> None:
+        """Keep what is typed, so that a restart finds it."""
+        typed = dict(zip((it.name for it in self.widgets), values, strict=True))
+        self.bench.remember("training", typed)
 
     def on_import(self, path: str) -> Updates:
         """A sentence, then every setting that the file names."""
@@ -94,3 +109,7 @@ def build_folds(fields: dict[str, Any], recipe: list[Any], handlers: RecipeHandl
     for event in [*(it.input if hasattr(it, "input") else it.change for it in parts), back.click]:
         listen(event, handlers.on_recipe, parts, [basis, why, *widgets])
     listen(read.click, handlers.on_import, [path], [told, *widgets])
+    one, said = hidden("one_act")
+    send(one.click, handlers.on_put_back, "one", [said, *parts], widgets)
+    keep, _ = hidden("remember")
+    listen(keep.click, handlers.on_remember, widgets, [])

@@ -109,14 +109,11 @@ def tray_of(sweep: Sweep, config: SweepConfig, folder: Path) -> Tray:
 
 
 def pick_sentence(pick: Pick | None) -> str:
-    """What to write into a prompt, and why; or that it cannot be told, and from what."""
+    """What to write into a prompt, and why; or that it cannot be told for certain."""
     if pick is None or pick.cell.lora is None:
         return texts.NO_PICK
-    told = texts.PICK.format(lora=pick.cell.lora.stem, weight=pick.cell.weight)
-    if not pick.sure and pick.runner_up and pick.runner_up.lora:
-        told += " " + texts.CANNOT_TELL.format(
-            lora=pick.runner_up.lora.stem, weight=pick.runner_up.weight
-        )
+    head = texts.PICK if pick.sure else texts.UNSURE_PICK
+    told = head.format(lora=pick.cell.lora.stem, weight=pick.cell.weight)
     return f"{told} {texts.PICK_WHY.format(why=pick.why)}"
 
 

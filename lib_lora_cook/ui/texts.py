@@ -371,14 +371,22 @@ NO_OPERATION = "There is no such thing to do"
 
 # Recipes, other trainers' files, the queue
 AS_OPENED = "as the page opened"
-PARTS = {"kind": "What is cooked", "base": "Base", "network": "Network", "optimizer": "Optimizer"}
+ANY_CARD = "any"
+PARTS = {
+    "kind": "What is cooked",
+    "base": "Base",
+    "network": "Network",
+    "optimizer": "Optimizer",
+    "card": "Graphics card",
+}
 PART_HELP = {
     "kind": "A character, a style, ...",
-    "base": "What the checkpoint was made from",
+    "base": "What the checkpoint was made from; once it is given, the other choices count",
     "network": "The kind of adapter",
     "optimizer": "How it learns",
+    "card": "Its memory: what to change so that the run fits",
 }
-PUT_BACK = "Differs from the recipe; press to put it back"
+PUT_BACK = "Differs from the recipe; press to put back"
 PUT_ALL_BACK = "Put all settings back"
 WHY_FOLD = "Why these settings"
 WHY_HEADS = ("Setting", "Value", "Why")
@@ -434,7 +442,6 @@ DRAW = "Draw the sheet"
 SHEET = "Epoch × weight"
 MORE_SWEEP = "More about the pictures"
 PICK = "The pick: {lora} at weight {weight:g}. Write <lora:{lora}:{weight:g}> in a prompt."
-CANNOT_TELL = "The seeds cannot tell it from {lora} at {weight:g}."
 BASE = "without a LoRA"
 CELL = "{row}, weight {weight}"
 OVER = "{one} over {other}"
@@ -450,6 +457,9 @@ EPOCH_KEPT = "{name} stays; {count} others are in the folder lora_cook_trash bes
 TAKE_BACK, TAKEN_BACK = "Take it back", "All are back."
 PROPOSE_PROMPTS = "Propose prompts that test it"
 LOOKING_AT_TRAINING = "looking at the training pictures"
+UNSURE_PICK = (
+    "Cannot tell for certain; the pick: {lora} at weight {weight:g}, as <lora:{lora}:{weight:g}>."
+)
 PICK_WHY = "Why: {why}."
 NO_PICK = "Nothing was scored, so nothing was picked: choose by eye."
 COOKING, TASTING = "Cooking {name}", "Tasting {name}"

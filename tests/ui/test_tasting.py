@@ -115,12 +115,12 @@ def test_prompts_that_test_a_run_come_from_its_captions(tmp_path: Path) -> None:
     assert tasting.proposed_prompts(gone) == ["kafka"]
 
 
-def test_a_pick_that_is_not_sure_says_from_what_it_cannot_be_told() -> None:
+def test_a_pick_that_is_not_sure_says_so() -> None:
     cells = [Cell(Path(f"kafka-00000{it}.safetensors"), 0.8, "kafka", (1, 2)) for it in (6, 7)]
     pick = Pick(cells[0], Score(1.0, {}), "best", cells[1], sure=False)
     told = tasting.pick_sentence(pick)
-    assert "The seeds cannot tell it from kafka-000007 at 0.8." in told
-    assert "cannot tell" not in tasting.pick_sentence(replace(pick, sure=True))
+    assert told.startswith("Cannot tell for certain; the pick: kafka-000006 at weight 0.8")
+    assert "Cannot tell" not in tasting.pick_sentence(replace(pick, sure=True))
 
 
 def test_tags_without_a_tagger_are_a_mistake() -> None:
