@@ -32,8 +32,8 @@ def choices_of(part: str) -> list[str]:
 
 def choice_of(parts: Sequence[str]) -> Choice:
     """The recipe of these parts, in the order of PARTS."""
-    *others, card = parts
-    return Choice(*others, "" if card == texts.ANY_CARD else card)
+    kind, base, network, optimizer, card = parts
+    return Choice(kind, base, network, optimizer, "" if card == texts.ANY_CARD else card)
 
 
 def proposed(widgets: Sequence[Widget], parts: Sequence[str]) -> dict[str, str | bool]:

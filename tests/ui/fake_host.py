@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from lib_lora_cook.config import ModelConfig, TrainingConfig
 from lib_lora_cook.config_file import run_text
@@ -14,6 +17,8 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.jobs import Job
 from lib_lora_cook.ui.runner import Outcome, Work
+from lib_lora_cook.ui.sheet import Tile, Tray
+from lib_lora_cook.ui.tasting import Tasting
 
 
 class FakeHost:
@@ -81,5 +86,33 @@ def fake_cook(config: TrainingConfig, host: FakeHost, seconds: float = 0.1) -> W
                 made.append(folder / f"{name}-{epoch:06d}.safetensors")
                 made[-1].touch()
         return Outcome(f"{len(made)} LoRA files", tuple(made))
+
+    return work
+
+
+def fake_taste(wish: Tasting, host: FakeHost, seconds: float = 0.1) -> Work:
+    """Plain cells at their places, the last one picked."""
+
+    def work(job: Job) -> Outcome:
+        loras = tuple(map(Path, wish.config.loras))
+        names, weights = tuple(it.stem for it in loras), wish.config.weights
+        tray = Tray(loras, names, weights, wish.config.prompts)
+        wish.folder.mkdir(parents=True)
+        places = [
+            (lora, weight, prompt)
+            for prompt in tray.prompts for lora in (None, *loras) for weight in weights
+            if (lora is None) == (weight == 0)
+        ]  # fmt: skip
+        for number, (lora, weight, prompt) in enumerate(places, 1):
+            job.check()
+            threading.Event().wait(seconds)
+            path = wish.folder / f"{number}.png"
+            Image.new("RGB", (64, 64), (9 * number % 256, 90, 90)).save(path)
+            tile = Tile(number, lora, weight, prompt, path, ("tags 0.50",), f"{prompt} <lora:x:1>")
+            picked = number if number == len(places) else 0
+            tray = replace(tray, tiles=(*tray.tiles, tile), picked=picked)
+            job.lay_out(tray)
+        pick = f"The pick: {loras[-1].stem} at weight {weights[-1]:g}."
+        return Outcome(f"{len(places)} cells", sheet=path, pick=pick)
 
     return work

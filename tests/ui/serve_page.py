@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fake_host import FakeHost, fake_cook
+from fake_host import FakeHost, fake_cook, fake_taste
 from PIL import Image
 
-from lib_lora_cook.ui import work
+from lib_lora_cook.ui import tasting, work
 from lib_lora_cook.ui.bench import Starter
 from lib_lora_cook.ui.page import open_page
 
@@ -30,7 +30,8 @@ def draw(folder: Path) -> None:
 
 def main(port: int, home: Path) -> None:
     """Serve until the process is ended."""
-    work.cook_work = lambda config, host: fake_cook(config, host, 0.5)  # type: ignore[assignment]
+    work.cook_work = lambda config, host: fake_cook(config, host, 0.05)  # type: ignore[assignment]
+    tasting.taste_work = fake_taste  # type: ignore[assignment]
     work.training_problems = lambda config: []  # type: ignore[assignment]
     starter = Starter(home / "set", draw, "kafka", 64)
     open_page(FakeHost(home), port, starter=starter)
