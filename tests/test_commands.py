@@ -367,8 +367,8 @@ def test_sweep_makes_its_prompts_of_the_dataset(
         "kafka": {"recovery", "diversity", "copy_risk", "nearest"},
         "kafka, solo": {"obedience"},
         "kafka, solo, forest": {"obedience"},
-        "solo": {"leak"},
-        "no humans, scenery, forest": {"leak"},
+        "solo": {"bleed", "leak"},
+        "no humans, scenery, forest": {"bleed", "leak"},
     }
     score = next(it["score"] for it in told["cells"] if it["lora"] and it["prompt"] == "kafka")
     assert set(score["recovery"]) == {"value", "spread"}

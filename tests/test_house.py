@@ -58,8 +58,8 @@ LAYERS = {
     "hosts.detect": Layer("hosts"),  # the one that knows them all
     # webui, blocks and borrow hold what the WebUIs share; a host does not know another host.
     "hosts": Layer(
-        "hosts.base hosts.webui hosts.blocks hosts.borrow hosts.refuse hosts.settings "
-        "hosts.taggers hosts.txt2img config captioning models networks",
+        "hosts.base hosts.webui hosts.blocks hosts.borrow hosts.dressed hosts.refuse "
+        "hosts.settings hosts.taggers hosts.txt2img config captioning models networks",
         " ".join(HOST_MODULES) + " torch PIL",
     ),
     "hosts.upscaling": Layer(third="torch PIL numpy spandrel"),

@@ -15,6 +15,7 @@ from .measures import (
     Look,
     Measure,
     Training,
+    bleed,
     copy_risk,
     diversity,
     leak,
@@ -79,6 +80,8 @@ class Judge:
             if len(looks) > 1 and base:
                 found["diversity"] = diversity(looks, base)
         elif probe.kind == "without":
+            if taught := self.of_others([]):
+                found["bleed"] = bleed(looks, base, taught)
             if len(base) > 1:
                 found["leak"] = leak(looks, base)
         elif probe.asked:

@@ -1,8 +1,8 @@
-"""What pictures say about a LoRA: five measures, each of its own meaning, each with its spread."""
+"""What pictures say about a LoRA: measures, each of its own meaning, each with its spread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,9 +76,11 @@ def apart(one: Floats, two: Floats) -> float:
     return float(np.sqrt(np.mean((one - two) ** 2)))
 
 
-def mean_apart(looks: Sequence[Look]) -> float:
-    """How far the fingerprints of different seeds are apart on average; 0 for a single one."""
-    pairs = [apart(a.view, b.view) for place, a in enumerate(looks) for b in looks[:place]]
+def mean_apart(
+    looks: Sequence[Look], part: Callable[[Look], Floats] = lambda look: look.view
+) -> float:
+    """How far a part of different seeds' looks is apart on average; 0 for a single one."""
+    pairs = [apart(part(a), part(b)) for place, a in enumerate(looks) for b in looks[:place]]
     return mean(pairs) if pairs else 0.0
 
 
@@ -103,11 +105,19 @@ def mixing(looks: Sequence[Look], base: Sequence[Look], others: Sequence[str]) -
     return recovery(looks, base, others)
 
 
+def bleed(looks: Sequence[Look], base: Sequence[Look], pruned: Sequence[str]) -> Measure:
+    """The share of pruned tags that come without any trigger, less what the base gives."""
+    return recovery(looks, base, pruned)
+
+
 def leak(looks: Sequence[Look], base: Sequence[Look]) -> Measure:
-    """How far pictures without the trigger move: 0 not at all, 1 as far as another seed's."""
-    usual = mean_apart(base) or 1.0
+    """How far what is seen without the trigger moves: 0 not at all, 1 as far as another seed's.
+
+    By features: the colours of a picture move as far where nothing of the subject comes into it.
+    """
+    usual = mean_apart(base, lambda look: look.feature) or 1.0
     pairs = zip(looks, base, strict=True)
-    return Measure(tuple(apart(one.view, other.view) / usual for one, other in pairs))
+    return Measure(tuple(apart(one.feature, other.feature) / usual for one, other in pairs))
 
 
 def diversity(looks: Sequence[Look], base: Sequence[Look]) -> Measure:

@@ -89,10 +89,11 @@ def candidate(group: Sequence[tuple[Cell, Score]]) -> Candidate:
 def merit(measures: dict[str, float]) -> float:
     """What should be high, on average; less copy risk and what is missing of the diversity.
 
-    Up to 1. A leak counts as much as what is gained by it: 1 - leak is one of those on average.
+    Up to 1. What comes unasked counts as much as what is gained: 1 - bleed, or where nothing was
+    pruned 1 - leak, and 1 - mixing are among those on average.
     """
     high = [measures[name] for name in GOOD if name in measures]
-    for name in ("leak", "mixing"):
+    for name in ("bleed" if "bleed" in measures else "leak", "mixing"):
         if name in measures:
             high.append(1 - measures[name])
     lost = max(0.0, 1 - measures.get("diversity", 1.0)) / 2

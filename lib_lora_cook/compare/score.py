@@ -22,7 +22,7 @@ class Score:
     tags: dict[str, float]
     """The share of pictures that show each wanted tag."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
-    """recovery, mixing, obedience, leak, diversity, copy_risk: those that the prompt tells."""
+    """recovery, mixing, obedience, bleed, leak, diversity, copy_risk: by what the prompt tells."""
     nearest: str = ""
     """The training picture that one of the pictures comes nearest to."""
 

@@ -61,7 +61,8 @@ class A1111Host(WebuiHost):
             with (
                 self._without_loras(sd_model),
                 LdmModel(parts_of(sd_model), config) as model,
-                wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
+                wardrobe_of(loras, model.layers(), model.dtype, whole_batches=True) as wardrobe,
+                self.wearing(wardrobe),
             ):
                 yield wardrobe
 

@@ -19,11 +19,10 @@ from ..captioning.spec import taggers_in
 from ..errors import UserError
 from ..jobs import Cancelled
 from ..networks.card import LoraCard, preview_path, write_card
-from . import borrow, settings, taggers, txt2img
+from ..networks.wardrobe import LoraWardrobe
+from . import borrow, dressed, settings, taggers, txt2img
 from .base import GenerateRequest
 
-BATCH = 4
-"""Pictures drawn at once."""
 CACHES = ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc")
 """Conditioning kept by prompt alone; a network on the text encoder must not meet it."""
 TRAINING, DRAWING = "LoRA Cook is training", "LoRA Cook is drawing"
@@ -42,6 +41,7 @@ class WebuiHost:
         self.lock = borrow.QueueLock(call_queue.queue_lock)
         self.loras_changed = False
         self._loan: borrow.Loan | None = None
+        self._wardrobe: LoraWardrobe | None = None
 
     @property
     def output_dirs(self) -> list[Path]:
@@ -88,13 +88,24 @@ class WebuiHost:
 
     def generate(self, request: GenerateRequest) -> list[Any]:
         """Draw with the host's own process_images; Cancelled when the person interrupts it."""
-        prompts, seeds = list(request.prompts), list(request.seeds)
-        pictures: list[Any] = []
+        wardrobe, pictures = self._wardrobe, []
+        lora, worn = wardrobe.worn if wardrobe else (None, 0.0)
+        weights = worn if isinstance(worn, Sequence) else None
         with self.at_work(DRAWING), without_caches():
-            for start in range(0, len(prompts), BATCH):
-                some = slice(start, start + BATCH)
-                pictures += draw(request, prompts[some], seeds[some])
+            for some in dressed.batches(request, weights, own_side()):
+                if wardrobe and weights:
+                    wardrobe.wear(lora, weights[some])
+                pictures += draw(request, some, wardrobe)
         return pictures
+
+    @contextmanager
+    def wearing(self, wardrobe: LoraWardrobe) -> Iterator[LoraWardrobe]:
+        """What is worn, known to `generate`, which draws several weights in one batch."""
+        self._wardrobe = wardrobe
+        try:
+            yield wardrobe
+        finally:
+            self._wardrobe = None
 
     def accept_lora(self, lora: Path, card: LoraCard, trial: GenerateRequest) -> str:
         """Show a file with its card; then, unless the person forbids it, have the host try it."""
@@ -166,8 +177,7 @@ class WebuiHost:
         networks = sys.modules.get("networks")  # the built-in Lora extension, where it is on
         if networks is not None:
             networks.list_available_networks()
-        for owner, name in caches():
-            vars(owner)[name][:] = [None] * len(vars(owner)[name])
+        empty_caches()
 
     def interrupted(self) -> bool:
         """Whether the person pressed the host's Interrupt or Stop."""
@@ -202,6 +212,12 @@ def caches() -> list[tuple[type, str]]:
     return [(kind, name) for kind in kinds for name in CACHES if name in vars(kind)]
 
 
+def empty_caches() -> None:
+    """Nothing is known of any prompt."""
+    for owner, name in caches():
+        vars(owner)[name][:] = [None] * len(vars(owner)[name])
+
+
 @contextmanager
 def without_caches() -> Iterator[None]:
     """No conditioning of earlier prompts, and none of ours afterwards; params.txt as it was."""
@@ -213,17 +229,24 @@ def without_caches() -> Iterator[None]:
         yield
 
 
-def draw(request: GenerateRequest, prompts: list[str], seeds: list[int]) -> list[Any]:
+def own_side() -> int:
+    """Pixels of a side that the loaded model is at home with."""
+    return 1024 if getattr(shared.sd_model, "is_sdxl", False) else 512
+
+
+def draw(request: GenerateRequest, some: slice, wardrobe: LoraWardrobe | None) -> list[Any]:
     """One batch through process_images, unsaved and without other extensions' scripts."""
-    side = 1024 if getattr(shared.sd_model, "is_sdxl", False) else 512
+    side, prompts = own_side(), list(request.prompts[some])
     task = processing.StableDiffusionProcessingTxt2Img(
-        sd_model=shared.sd_model, prompt=prompts, seed=seeds, batch_size=len(prompts),
-        negative_prompt=[request.negative_prompt] * len(prompts),
+        sd_model=shared.sd_model, prompt=prompts, seed=list(request.seeds[some]),
+        batch_size=len(prompts), negative_prompt=[request.negative_prompt] * len(prompts),
         width=request.width or side, height=request.height or side,
         do_not_save_samples=True, do_not_save_grid=True, do_not_reload_embeddings=True,
         **txt2img.chosen(request),
     )  # fmt: skip
     task.scripts = scripts.ScriptRunner()  # empty; reForge looks into it, whatever it holds
+    if wardrobe:
+        dressed.encode_apart(task, wardrobe, empty_caches)
     with closing(task):
         images = list(processing.process_images(task).images)
     if len(images) < len(prompts):

@@ -46,7 +46,7 @@ class Network(nn.Module):
         self.frozen: set[str] = set()
         """Names of adapters that stay as they are: on their layers and in the file, not trained."""
         self._shadowed: list[tuple[Any, Forward | None]] = []
-        self._each: Tensor | None = None
+        self._each: Each | None = None
 
     def freeze(self, names: Iterable[str]) -> None:
         """Leave these adapters out of the training."""
@@ -88,7 +88,7 @@ class Network(nn.Module):
         Several are one for each picture of a batch, and need a network that `is_linear`.
         """
         if isinstance(weight, Sequence):
-            self._each = torch.tensor(weight)
+            self._each = Each(weight)
             return
         self._each = None
         adapter: Any
@@ -130,17 +130,32 @@ class Network(nn.Module):
                 factor.mul_(ratio ** (1 / len(factors)))
 
 
-def weighed(adapter: Any, weights: Tensor) -> Forward:
-    """A layer's forward with a weight for each picture, [B, ...] -> [B, ...].
+class Each:
+    """A weight for each picture of a batch."""
 
-    Guidance lays the same pictures behind each other: B is a multiple of the number of weights.
-    """
+    def __init__(self, weights: Sequence[float]) -> None:
+        self.weights = torch.tensor(weights)
+        self._tiled: dict[tuple[Any, ...], Tensor] = {}
+
+    def beside(self, added: Tensor) -> Tensor:
+        """The weights as a factor of [B, ...]; all layers of a step ask for a few shapes.
+
+        Guidance lays the same pictures behind each other: B is a multiple of the number of weights.
+        """
+        key = (len(added), added.ndim, added.dtype, added.device)
+        if key not in self._tiled:
+            tiled = self.weights.to(added).repeat(len(added) // len(self.weights))
+            self._tiled[key] = tiled.view(-1, *[1] * (added.ndim - 1))
+        return self._tiled[key]
+
+
+def weighed(adapter: Any, each: Each) -> Forward:
+    """A layer's forward with a weight for each picture, [B, ...] -> [B, ...]."""
 
     def forward(x: Tensor, *more: Any, **named: Any) -> Tensor:
         added: Tensor = adapter.bypass_forward_diff(x)
-        tiled = weights.to(added).repeat(len(added) // len(weights))
         plain: Tensor = adapter.org_forward(x, *more, **named)
-        return plain + added * tiled.view(-1, *[1] * (added.ndim - 1))
+        return torch.addcmul(plain, added, each.beside(added))
 
     return forward
 

@@ -18,6 +18,8 @@ class LoraWardrobe:
 
     def __init__(self, networks: Mapping[Path, Network], *, whole_batches: bool = False) -> None:
         self.networks, self.whole_batches = networks, whole_batches
+        self.worn: tuple[Path | None, float | Sequence[float]] = (None, 0.0)
+        """The file that is on, and its weight, or a weight for each picture of the next batch."""
         self._worn: Network | None = None
         for network in networks.values():
             network.eval()
@@ -25,7 +27,8 @@ class LoraWardrobe:
     def wears_several(self, lora: Path) -> bool:
         """Whether `wear` takes a weight for each picture of the next batch.
 
-        Only where every layer, the text encoder's too, is given whole batches in their order.
+        Only where every layer, the text encoder's too, is given whole batches in their order, or
+        the host asks the text encoder once a weight.
         """
         return self.whole_batches and self.networks[lora].is_linear
 
@@ -34,6 +37,7 @@ class LoraWardrobe:
         if self._worn is not None:
             self._worn.__exit__(None, None, None)
             self._worn = None
+        self.worn = (lora, weight)
         if lora is not None and weight != 0.0:
             self._worn = self.networks[lora]
             self._worn.set_multiplier(weight)

@@ -118,7 +118,8 @@ def network_of_tensors(
     tensors: dict[str, Tensor], layers: Iterable[AdaptableLayer], where: str
 ) -> Network:
     """A network with the kinds, weights, ranks and alphas of LoRA tensors under kohya's keys."""
-    kinds = {name: get_module(tensors, name) for name in {key.split(".")[0] for key in tensors}}
+    parts = by_module(tensors)
+    kinds = {name: get_module(part, name) for name, part in parts.items()}
     known = {name: kind for name, kind in kinds.items() if kind[0] in ADAPTERS}
     if not known:
         names = ", ".join(KINDS)
@@ -137,7 +138,7 @@ def network_of_tensors(
         )  # fmt: skip
     try:
         return Network(
-            _adapter_of_tensors(by_name[name], tensors) for name in by_name if name in known
+            _adapter_of_tensors(by_name[name], parts[name]) for name in by_name if name in known
         )
     except (RuntimeError, TypeError, AttributeError) as error:  # Other shapes, or tensors missing.
         why = " ".join(str(error).split(":", 1)[-1].split())[:160]
@@ -145,6 +146,14 @@ def network_of_tensors(
             f"Its tensors do not fit this model, it is of {family_of_tensors(tensors)} ({why})",
             where, "Choose a LoRA of the model's own family.",
         ) from None  # fmt: skip
+
+
+def by_module(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The tensors of each module, under their whole keys."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        parts.setdefault(key.split(".")[0], {})[key] = tensor
+    return parts
 
 
 def family_of_tensors(tensors: dict[str, Tensor]) -> str:
@@ -182,7 +191,7 @@ def _adapter_of_tensors(
     kind, _ = get_module(tensors, layer.name)
     kind = OURS.get(kind, kind)
     start = f"{layer.name}."
-    own = {key.removeprefix(start): it for key, it in tensors.items() if key.startswith(start)}
+    own = {key.removeprefix(start): it for key, it in tensors.items()}
     rank = own.get("lora_down.weight", own.get("hada_w1_b"))
     if rank is not None:  # without an alpha it is the rank
         own.setdefault("alpha", torch.tensor(float(rank.shape[0])))

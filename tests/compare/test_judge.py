@@ -56,7 +56,8 @@ def test_each_prompt_is_measured_by_what_it_tests(tmp_path: Path) -> None:
     assert abs(trigger.measures["diversity"].value - 1) < 0.01
     assert trigger.nearest == str(tmp_path / "b.png")
     assert set(found["kafka, smile"].measures) == {"obedience", "tag_recall"}
-    assert set(found["1girl"].measures) == {"leak", "tag_recall"}
+    assert set(found["1girl"].measures) == {"bleed", "leak", "tag_recall"}
+    assert found["1girl"].measures["bleed"].each == (1, 1), "the halo is there without kafka"
     assert found["1girl"].measures["leak"].value > 1
 
 

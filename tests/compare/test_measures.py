@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,15 @@ def test_leak_is_0_where_nothing_moves_and_1_where_another_seed_would_be() -> No
     assert measures.leak(BASE, BASE).each == (0, 0)
     moved = [look(0.4), look(0.2)]
     assert measures.leak(moved, BASE).each == pytest.approx((1, 0.5))
+
+
+def test_bleed_is_what_comes_without_a_trigger_and_leak_does_not_see_colours_alone() -> None:
+    haloes = [look(0.1, "halo"), look(0.1)]
+    assert measures.bleed(haloes, BASE, ["halo"]).value == pytest.approx(
+        0.5 - sum("halo" in it.seen for it in BASE) / len(BASE)
+    )
+    darker = [replace(it, view=it.view + 0.3) for it in BASE]
+    assert measures.leak(darker, BASE).each == (0, 0)
 
 
 def test_diversity_is_1_for_the_base_and_0_for_equal_pictures() -> None:

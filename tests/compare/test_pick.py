@@ -90,6 +90,7 @@ def test_all_prompts_of_a_place_count() -> None:
     [
         ({"recovery": 1.0, "obedience": 0.5}, 0.75),
         ({"recovery": 1.0, "leak": 0.5}, 0.75),
+        ({"recovery": 1.0, "leak": 0.5, "bleed": 0.25}, 0.875),
         ({"recovery": 1.0, "copy_risk": 0.75}, 0.25),
         ({"recovery": 1.0, "diversity": 0.5}, 0.75),
         ({"recovery": 1.0, "diversity": 1.5}, 1.0),
