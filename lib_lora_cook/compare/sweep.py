@@ -23,8 +23,8 @@ from .render import Sheet, draw_sheet, mosaic, render_cells, save_sheet
 from .score import Score
 
 __all__ = [
-    "Sweep", "Wanted", "cell_path", "growing_sweep", "lay_out", "note_on_card", "run_sweep",
-    "write_sweep",
+    "Sweep", "Wanted", "cell_path", "growing_sweep", "keep_as_grid", "lay_out", "note_on_card",
+    "run_sweep", "write_sweep",
 ]  # fmt: skip
 
 
@@ -111,13 +111,25 @@ def row_names(loras: Sequence[str]) -> list[str]:
 
 
 def write_sweep(sweep: Sweep, config: SweepConfig, folder: Path, title: str) -> Path:
-    """The labelled sheet, and each cell's pictures, as PNG files with their settings inside."""
-    settings = {"lora_cook": json.dumps(asdict(config)), "parameters": title}
+    """The labelled sheet, and each cell's pictures, as PNG files with their settings inside.
+
+    Pasted into txt2img the sheet gives the pick, or its first cell with a LoRA.
+    """
     for index in range(1, len(sweep.cells) + 1):
         write_cell(sweep, config, index, folder)
+    cells = [cell for cell, _ in sweep.cells]
+    shown = sweep.pick.cell if sweep.pick else next((it for it in cells if it.lora), cells[0])
+    facts = {"lora_cook": json.dumps(asdict(config)), "parameters": infotext(shown, config)}
     path = folder / "sheet.png"
-    save_sheet(draw_sheet(lay_out(sweep, config, title)), path, settings)
+    save_sheet(draw_sheet(lay_out(sweep, config, title)), path, facts)
     return path
+
+
+def keep_as_grid(sheet: Path, host: Host) -> Path | None:
+    """A written sheet once more, as the host saves its grids; None where it saves none."""
+    with Image.open(sheet) as image:
+        image.load()
+        return host.save_grid(image.convert("RGB"), image.info["parameters"])
 
 
 def note_on_card(sweep: Sweep) -> None:

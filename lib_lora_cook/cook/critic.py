@@ -167,7 +167,7 @@ def wanted_by(config: TrainingConfig, host: Host, pictures: Sequence[Picture], j
             "There is no tagger to score the epochs with", "score_tagger",
             "Give a tagger's folder, or leave score_every_n_epochs out.",
         )  # fmt: skip
-    tagger = find_tagger([name], there, host.cache_dir / "taggers", job)
+    tagger = find_tagger([name], there, host.tagger_dir, job)
     folders: dict[str, tuple[str, list[ImageFile]]] = {}
     for picture in pictures:
         subset = picture.subset

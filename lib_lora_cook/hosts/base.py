@@ -81,6 +81,9 @@ class Host(Protocol):
         Why the host does not take it, in a sentence; "" where it does. May be called on a loan.
         """
 
+    def save_grid(self, grid: Image.Image, infotext: str) -> Path | None:
+        """Save a sheet as the host saves its grids, and where; None where it saves none."""
+
     def taggers(self) -> dict[str, Path | Tagger]:
         """Tagger name -> folder, or what the host runs itself."""
 

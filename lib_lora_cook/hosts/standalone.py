@@ -117,6 +117,10 @@ class StandaloneHost:
         write_card(lora, card)
         return ""
 
+    def save_grid(self, grid: Image.Image, infotext: str) -> Path | None:
+        """Nowhere: the sheet lies where it was asked for."""
+        return None
+
     def taggers(self) -> dict[str, Path | Tagger]:
         """Every folder below `taggers` that holds a model, and those lent."""
         return {**self._lent, **taggers_in(self.tagger_dir)}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules import call_queue, paths, processing, scripts, shared
+from modules import call_queue, images, paths, processing, scripts, shared
 from torch import nn
 
 from ..captioning.base import Tagger
@@ -151,6 +151,17 @@ class WebuiHost:
         """The layers of a file that the host's own loader has no place for, where that is known."""
         return []
 
+    def save_grid(self, grid: Any, infotext: str) -> Path | None:
+        """Save a sheet by the person's own settings for grids; None where those say no."""
+        opts = shared.opts
+        if not opts.grid_save:
+            return None
+        saved, _ = images.save_image(
+            grid, opts.outdir_grids or opts.outdir_txt2img_grids, "lora_cook", info=infotext,
+            extension=opts.grid_format, short_filename=not opts.grid_extended_filename, grid=True,
+        )  # fmt: skip
+        return Path(saved).absolute()
+
     def taggers(self) -> dict[str, Path | Tagger]:
         """The host's own taggers, and every folder with a model where taggers are kept."""
         found: dict[str, Path | Tagger] = {**taggers.webui_taggers(self.lock)}
@@ -248,7 +259,7 @@ def draw(request: GenerateRequest, some: slice, wardrobe: LoraWardrobe | None) -
     if wardrobe:
         dressed.encode_apart(task, wardrobe, empty_caches)
     with closing(task):
-        images = list(processing.process_images(task).images)
-    if len(images) < len(prompts):
+        drawn = list(processing.process_images(task).images)
+    if len(drawn) < len(prompts):
         raise Cancelled
-    return images[: len(prompts)]
+    return drawn[: len(prompts)]

@@ -46,7 +46,13 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
     """A sheet whose cells are shown as they are done, with a pick where it is scored."""
 
     def work(job: Job) -> Outcome:
-        from ..compare.sweep import growing_sweep, note_on_card, write_cell, write_sweep
+        from ..compare.sweep import (
+            growing_sweep,
+            keep_as_grid,
+            note_on_card,
+            write_cell,
+            write_sweep,
+        )
 
         config, folder = tasting.config, tasting.folder
         wanted, drawn = wanted_by(tasting, host, job), 0
@@ -57,6 +63,7 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
             job.lay_out(tray_of(sweep, config, folder))
         title = f"{tasting.name}: " + " | ".join(config.prompts)
         path = write_sweep(sweep, config, folder, title)
+        keep_as_grid(path, host)
         note_on_card(sweep)
         text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
         stopped = sweep.stopped is not None

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from lib_lora_cook.captioning.base import Tags
 from lib_lora_cook.compare.pick import name_of, pick_cell
@@ -19,6 +21,7 @@ from lib_lora_cook.compare.sweep import (
     Wanted,
     cell_path,
     growing_sweep,
+    keep_as_grid,
     lay_out,
     note_on_card,
     run_sweep,
@@ -83,6 +86,11 @@ def test_a_sweep_draws_scores_and_picks(
     assert settings["weights"] == [0.0, 1.0, 4.0]
     assert settings["loras"] == list(config.loras)
     assert settings["cfg_scale"] == 2.0
+    assert done.pick is not None and done.pick.cell.lora is not None
+    worn = f"<lora:{done.pick.cell.lora.stem}:{done.pick.cell.weight:g}>"
+    told = image.text["parameters"]  # type: ignore[attr-defined]
+    assert told.startswith(f"{done.pick.cell.prompt} {worn}\n")
+    assert "CFG scale: 2, Seed: 1, Size: 64x64" in told
     files = sorted(it.name for it in (tmp_path / "taste" / "cells").iterdir())
     assert files == [f"{index:03d}.png" for index in range(1, 11)]
     for index, (cell, _) in enumerate(done.cells, 1):
@@ -232,6 +240,43 @@ def test_pictures_do_not_depend_on_the_size_of_the_batch(
     ]
     one, five = ([np.asarray(it, float) for it in sweep.mosaics.values()] for sweep in sweeps)
     assert max(float(np.abs(a - b).mean()) for a, b in zip(one, five, strict=True)) <= 1
+
+
+def test_a_sheet_is_offered_to_the_host_as_a_grid(
+    tmp_path: Path, config: SweepConfig, host: Any, model: ModelConfig
+) -> None:
+    kept: list[tuple[Any, str]] = []
+
+    class Keeping:
+        def save_grid(self, grid: Image.Image, infotext: str) -> Path:
+            kept.append((grid.size, infotext))
+            return Path("kept.jpg")
+
+    config = replace(config, prompts=("star",), weights=(1.0,))
+    done = run_sweep(config, model, host, None, null_job)
+    sheet = write_sweep(done, config, tmp_path, "t")
+    assert keep_as_grid(sheet, Keeping()) == Path("kept.jpg")  # type: ignore[arg-type]
+    with Image.open(sheet) as image:
+        assert kept == [(image.size, image.info["parameters"])]
+    assert keep_as_grid(sheet, host) is None
+
+
+def test_a_lora_of_another_family_is_refused_by_name_before_a_picture(
+    tmp_path: Path, host: Any, config: SweepConfig, model: ModelConfig
+) -> None:
+    name = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+    tensors = {
+        f"{name}.lora_down.weight": torch.zeros(4, 640),
+        f"{name}.lora_up.weight": torch.zeros(640, 4), f"{name}.alpha": torch.tensor(4.0),
+    }  # fmt: skip
+    other = tmp_path / "of_sdxl.safetensors"
+    save_file(tensors, str(other))
+    drawn: list[int] = []
+    loras = (*config.loras, str(other))
+    with pytest.raises(UserError, match="SDXL") as caught:
+        for sweep in growing_sweep(replace(config, loras=loras), model, host, None, null_job):
+            drawn.append(len(sweep.cells))
+    assert "of_sdxl.safetensors" in str(caught.value) and drawn == []
 
 
 def test_a_file_that_is_no_lora_stops_the_sweep_before_a_picture(

@@ -45,6 +45,9 @@ class FakeHost:
     def accept_lora(self, lora: Path, card: Any, trial: GenerateRequest) -> str:
         return ""
 
+    def save_grid(self, grid: Any, infotext: str) -> Path | None:
+        return None
+
     def taggers(self) -> dict[str, Path]:
         return {"toy": self.cache_dir / "toy"}
 

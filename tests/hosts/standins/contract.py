@@ -140,6 +140,17 @@ def test_a_wardrobe_draws_what_the_host_draws_of_the_file(lent: Any, tmp_path: P
     assert difference(lent.draw("a red star"), base) == 0
 
 
+def test_a_sheet_is_saved_as_the_host_saves_its_grids(lent: Any, tmp_path: Path) -> None:
+    sheet = Image.new("RGB", (30, 20), (200, 10, 10))
+    saved = lent.host.save_grid(sheet, "star\nSteps: 4")
+    assert saved.parent.name == "grids" and saved.suffix == ".jpg"
+    with Image.open(saved) as image:
+        assert image.size == (30, 20)
+        assert image.info["comment"] == b"star\nSteps: 4"
+    lent.shared.opts.grid_save = False
+    assert lent.host.save_grid(sheet, "star") is None
+
+
 def test_a_picture_during_a_loan_takes_no_second_lock(lent: Any) -> None:
     with lent.host.borrow_model(CONFIG) as model:
         model.train(checkpointing=False)

@@ -184,7 +184,9 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
         ),
         opts=Opts(
             outdir_samples="", outdir_txt2img_samples="outputs/txt2img",
-            outdir_img2img_samples="outputs/img2img", outdir_save="log/images"
+            outdir_img2img_samples="outputs/img2img", outdir_save="log/images",
+            grid_save=True, outdir_grids="", outdir_txt2img_grids=str(folder / "grids"),
+            grid_format="jpg", grid_extended_filename=False,
         ),
         sd_upscalers=[], interrogator=SimpleNamespace(),
     )  # fmt: skip
@@ -196,7 +198,19 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     install(patch, "modules.scripts", ScriptRunner=runner, scripts_data=[])
     install(patch, "modules.infotext_utils", parse_generation_parameters=parsed)
     install(patch, "modules.deepbooru", model=Deepbooru())
-    install(patch, "modules.images", resize_image=lambda _, image, w, h: image.resize((w, h)))
+
+    def save_image(
+        image: Any, path: str, name: str, *, info: str, extension: str, grid: bool, **_: Any
+    ) -> Any:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        saved = Path(path) / f"{name}-0000.{extension}"
+        image.save(saved, comment=info.encode())
+        return str(saved), None
+
+    install(
+        patch, "modules.images", save_image=save_image,
+        resize_image=lambda _, image, w, h: image.resize((w, h)),
+    )  # fmt: skip
 
     asked: list[dict[str, Any]] = []
 
