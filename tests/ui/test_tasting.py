@@ -56,6 +56,9 @@ class Easel:
     def generate(self, request: Any) -> list[Image.Image]:
         return [Image.new("RGB", (64, 64), "teal") for _ in request.prompts]
 
+    def save_grid(self, grid: Image.Image, infotext: str) -> None:
+        self.grids = [*getattr(self, "grids", []), infotext]
+
 
 def test_a_sheet_is_drawn_without_a_tagger(tmp_path: Path) -> None:
     host: Any = Easel(tmp_path)
