@@ -39,7 +39,8 @@ class Handlers:
         Only what is not `seen` yet.
         """
         snapshot = self.runner.snapshot()
-        sheet = self.runner.last_sheet()
+        drawing = snapshot.busy and snapshot.tray is not None
+        sheet = None if drawing else self.runner.last_sheet()
         marks = [f"{snapshot.number} {snapshot.state}", str(snapshot.logged),
                  str(sheet.number if sheet else 0), f"{snapshot.number} {len(snapshot.strip)}",
                  f"{snapshot.number} {[it[-1:] for _, it in snapshot.curves]}",
@@ -53,9 +54,11 @@ class Handlers:
         if marks[0] != old[0]:
             updates[3] = gr.update(interactive=snapshot.state == "running")
             updates[4] = updates[5] = gr.update(interactive=not snapshot.busy)
-        if marks[2] != old[2] and sheet and sheet.outcome and sheet.outcome.sheet:
-            updates[6] = gr.update(value=str(sheet.outcome.sheet), visible=True)
-            updates[7] = show.note(sheet.outcome.pick)
+        if marks[2] != old[2]:
+            outcome = sheet.outcome if sheet else None
+            drawn = str(outcome.sheet) if outcome and outcome.sheet else None
+            updates[6] = gr.update(value=drawn, visible=drawn is not None)
+            updates[7] = show.note(outcome.pick if outcome else "")
         if [marks[0], marks[5]] != [old[0], old[5]]:
             label = texts.RESUME if snapshot.paused else texts.PAUSE
             updates[8] = gr.update(visible=snapshot.busy, value=label)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from . import texts
-from .components import button, field, hidden, html, listen, make, send
+from .components import button, field, fold, hidden, html, listen, make, send
 from .form import Widget
 from .handlers import Handlers
 from .sheet_tab import SheetHandlers
@@ -40,8 +40,7 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
         tags, tagger = _build_wanted(list(handlers.host.taggers()))
     with gr.Row(elem_classes=["lora_cook_actions"]):
         propose = button(texts.PROPOSE_PROMPTS, "propose_prompts", small=True)
-    fold = gr.Accordion(texts.MORE_SWEEP, open=False)
-    with fold, gr.Column(elem_classes=["lora_cook_group"]):
+    with fold(texts.MORE_SWEEP, "more_sweep"), gr.Column(elem_classes=["lora_cook_group"]):
         fields |= {it.name: field(it) for it in widgets if not it.main}
     with gr.Row(elem_classes=["lora_cook_actions"]):
         draw = make(gr.Button, value=texts.DRAW, variant="primary", elem_id="lora_cook_draw")
@@ -51,11 +50,12 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
     act, said = hidden("sheet_act")
     large, told = html("sheet_zoom"), html("sheet_told")
     under, taken = gr.State(0), gr.State([])
-    sheet = make(
-        gr.Image, label=texts.SHEET, type="filepath", interactive=False, visible=False,
-        elem_id="lora_cook_sheet",
-        show_share_button=False, buttons=["download", "fullscreen"],  # sharing asks another server
-    )  # fmt: skip
+    with fold(texts.SHEET_FOLD, "sheet_fold"):
+        sheet = make(
+            gr.Image, label=texts.SHEET, type="filepath", interactive=False, visible=False,
+            elem_id="lora_cook_sheet",
+            show_share_button=False, buttons=["download", "fullscreen"],  # no sharing
+        )  # fmt: skip
     outputs = [run, files, fields["prompts"], note]
     listen(again.click, handlers.on_runs, [fields["prompts"]], outputs)
     listen(run.change, handlers.on_run, [run, fields["prompts"]], [files, fields["prompts"]])
