@@ -447,13 +447,13 @@
     setting.append(mark);
   }
 
-  // What is typed into Cook is kept, without a listener for each of its many settings.
+  // What is typed into Cook is kept and planned, without a listener for each of its many settings.
   let typed = null;
   function remember() {
     const inputs = byId("cook").querySelectorAll(".lora_cook_setting :is(input, textarea)");
     const value = (it) => (it.type === "checkbox" ? it.checked : it.value);
     const now = Array.from(inputs, value).join("\n");
-    if (typed !== null && now !== typed) byId("remember").click();
+    if (now !== typed) byId("remember").click(); // the plan is counted anew by the same press
     typed = now;
   }
 
@@ -461,7 +461,7 @@
     if (document.hidden || !onScreen(byId("cook"))) return;
     marks();
     remember();
-  }, 1500);
+  }, 800);
 
   ask();
 })();

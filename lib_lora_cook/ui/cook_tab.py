@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from . import show, texts
-from .components import field, make
+from .components import field, listen, make
 from .form import Widget
 from .kept_tab import KeptHandlers, build_kept
 from .plan_tab import PlanHandlers, build_plan
@@ -56,12 +56,13 @@ def build_cook(widgets: list[Widget], recipes: RecipeHandlers) -> CookTab:
     with place:
         plans = PlanHandlers(recipes.bench, widgets)
         plan = build_plan(fields, recipe[1], problems, plans)
-    build_folds(fields, recipe, recipes)
+    typed = build_folds(fields, recipe, recipes)
+    listen(typed.click, plans.on_plan, plan.asked, plan.shown)
     waits, keeps = QueueHandlers(recipes.bench, widgets), KeptHandlers(recipes.bench, widgets)
     waiting = build_queue(fields, problems, waits)
     kept = build_kept(fields, keeps)
     looks: list[Look] = [
         (plans.on_plan, plan.asked, plan.shown), (waits.shown, waiting[1:], waiting),
-        (keeps.on_look, kept, kept),
+        (keeps.on_look, kept, kept), (recipes.basis, [], recipe[-1:]),
     ]  # fmt: skip
     return CookTab({it.name: fields[it.name] for it in widgets}, start, problems, looks)

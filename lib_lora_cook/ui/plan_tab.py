@@ -97,8 +97,6 @@ def build_plan(fields: dict[str, Any], base: Any, problems: Any, handlers: PlanH
     told = gr.State({})
     asked = [base, *(fields[name] for name in COUNTED)]
     outputs = [shown, use, leave, told]
-    for it in asked:
-        listen(it.change, handlers.on_plan, asked, outputs)
     listen(use.click, handlers.on_use, [told], [fields["num_repeats"], fields["max_train_epochs"]])
     left = listen(leave.click, handlers.on_leave_out, [fields["image_dir"], told], [problems])
     listen(left.then, handlers.on_plan, asked, outputs)

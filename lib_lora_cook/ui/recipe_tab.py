@@ -92,12 +92,12 @@ def build_recipe(handlers: RecipeHandlers) -> list[Any]:
         ]  # fmt: skip
     with gr.Row(elem_classes=["lora_cook_actions"]):
         back = button(texts.PUT_ALL_BACK, "put_back", small=True)
-    basis = gr.HTML(handlers.basis(), elem_id="lora_cook_basis", elem_classes=["lora_cook_hidden"])
+    basis = gr.HTML("", elem_id="lora_cook_basis", elem_classes=["lora_cook_hidden"])
     return [*shown, back, basis]
 
 
-def build_folds(fields: dict[str, Any], recipe: list[Any], handlers: RecipeHandlers) -> None:
-    """The folds below the settings, and who listens to whom."""
+def build_folds(fields: dict[str, Any], recipe: list[Any], handlers: RecipeHandlers) -> Any:
+    """The folds below the settings, and who listens to whom; what is pressed as settings change."""
     *parts, back, basis = recipe
     with fold(texts.WHY_FOLD, "why"):
         why = html("why_list")
@@ -113,3 +113,4 @@ def build_folds(fields: dict[str, Any], recipe: list[Any], handlers: RecipeHandl
     send(one.click, handlers.on_put_back, "one", [said, *parts], widgets)
     keep, _ = hidden("remember")
     listen(keep.click, handlers.on_remember, widgets, [])
+    return keep
