@@ -14,12 +14,12 @@ from ..dataset import journal
 from ..dataset.captions import caption_path
 from ..dataset.changes import Change, When, plan_tags
 from ..dataset.images import Failure, ImageFile, open_image, scan_captions
+from ..dataset.rendering import THREADS
 from ..errors import UserError
 from ..jobs import Job, null_job
 from .base import Choice, Tagger, Tags, chosen, ready
 
 _BATCH = 8
-_DECODERS = 2
 _AHEAD = 3
 """Batches that are decoded or waited for: what bounds the memory."""
 _SAVE_PICTURES, _SAVE_SECONDS = 256, 30.0
@@ -128,7 +128,7 @@ def _opened_ahead(
     def opened(image: ImageFile) -> Any:
         return ready(tagger, open_image(image.path))
 
-    with ThreadPoolExecutor(_DECODERS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         try:
             while True:
                 for image in rest:

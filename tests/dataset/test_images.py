@@ -238,3 +238,14 @@ def test_the_content_hash_is_sha256(tmp_path: Path) -> None:
 )
 def test_repeats_are_read_from_a_folder_name(name: str, repeats: int | None) -> None:
     assert repeats_of_folder(name) == repeats
+
+
+def test_what_a_plain_picture_s_file_said_is_not_carried_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 3), "red").save(path, dpi=(300, 300))
+    seen = open_image(path)
+    path.unlink()
+    assert (seen.mode, seen.size, seen.info, seen.getpixel((3, 2))) == (
+        "RGB", (4, 3), {}, (255, 0, 0),
+    )  # fmt: skip
+    assert seen.resize((2, 2)).tobytes() == bytes((255, 0, 0)) * 4
