@@ -90,15 +90,8 @@ class SameBatch:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every combination; a table, or JSON Lines with --json."""
-    options = make_parser().parse_args(arguments)
-    cases = [
-        Case(*chosen, options.resolution or 0, options.batch, options.steps,
-             options.text_encoder, options.tiny)
-        for chosen in product(
-            options.family, options.network, options.precision, options.checkpointing
-        )
-    ]  # fmt: skip
-    cases = [replace(case, resolution=case.resolution or usual_side(case)) for case in cases]
+    options = make_parser("benchmarks.train", __doc__).parse_args(arguments)
+    cases = cases_of(options)
     if not options.json:
         print(f"torch {torch.__version__} on {device_name()}, one row a run, AdamW")
         print(HEADER)
@@ -108,9 +101,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
               if options.json else row(case, measured), flush=True)  # fmt: skip
 
 
-def make_parser() -> argparse.ArgumentParser:
+def cases_of(options: argparse.Namespace) -> list[Case]:
+    """Every combination of the options, at the family's own resolution if none was given."""
+    cases = [
+        Case(*chosen, options.resolution or 0, options.batch, options.steps,
+             options.text_encoder, options.tiny)
+        for chosen in product(
+            options.family, options.network, options.precision, options.checkpointing
+        )
+    ]  # fmt: skip
+    return [replace(case, resolution=case.resolution or usual_side(case)) for case in cases]
+
+
+def make_parser(name: str, about: str | None) -> argparse.ArgumentParser:
     """The options; those that are combined take several values."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=about)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
     def several(name: str, *choices: str) -> None:

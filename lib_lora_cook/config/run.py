@@ -33,6 +33,11 @@ class ModelConfig:
     max_token_length: int = setting(
         225, "Tokens a caption may have: 75, 150 or 225", low=75, high=225
     )
+    medvram: bool = setting(
+        False,
+        "The text encoders and the VAE wait in main memory while the UNet trains, and come back "
+        "for what is encoded; with text_encoder_lr 0",
+    )
     weighted_captions: bool = setting(
         False, "Read (this:1.3) and [this] in captions as emphasis, as in prompts"
     )

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from ..config import SaveConfig, TrainingConfig
+from ..config import SaveConfig, TrainingConfig, learning_rates
 from ..config_file import wrong_values
 from ..errors import UserError
 from ..models import checkpoints
@@ -32,6 +32,8 @@ def problems_of(config: TrainingConfig) -> list[str]:
             found.append(f"subset {number} has no image_dir")
     if config.loop.full_bf16 and config.loop.mixed_precision != "bf16":
         found.append("full_bf16 goes with mixed_precision bf16 only: set that too")
+    if config.model.medvram and any(learning_rates(config.optimizer)[1:]):
+        found.append("medvram puts the text encoders away: set text_encoder_lr = 0 too")
     if config.model.max_token_length not in (75, 150, 225):
         found.append("max_token_length must be 75, 150 or 225")
     if Path(config.save.output_name).name != config.save.output_name:

@@ -46,9 +46,9 @@ class A1111Host(WebuiHost):
         with self.at_work(TRAINING), borrow.gradients():
             sd_model = loaded_model(config)
             refuse_untrainable(sd_model)
-            parts = replace(parts_of(sd_model), rest=self.rest)
+            parts = replace(parts_of(sd_model), rest=self.rest, medvram=config.medvram)
             with (
-                self.loan([sd_model], lambda: self._trainable(sd_model), parts.still_there),
+                self.loan([sd_model], lambda: self._trainable(sd_model), parts),
                 LdmModel(parts, config) as model,
             ):
                 yield model

@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..models.ldm import LdmParts
+from ..models.waiting import at_hand, waiting
+
 Arrange = Callable[[], AbstractContextManager[None]]
 PAUSE, TRIES = 0.02, 50
 """Seconds between two looks whether another thread has taken the queue, and how many."""
@@ -64,23 +67,29 @@ class QueueLock:
 class Loan:
     """A host's modules as `arrange` makes them; put aside and taken up again between two steps."""
 
-    def __init__(
-        self, live: Iterable[nn.Module], arrange: Arrange, still_there: Callable[[], None]
-    ) -> None:
-        self._live, self._arrange, self._still_there = list(live), arrange, still_there
+    def __init__(self, live: Iterable[nn.Module], arrange: Arrange, parts: LdmParts) -> None:
+        self._live, self._arrange, self._parts = list(live), arrange, parts
         self._arranged = ExitStack()
         self._bare: list[nn.Module] = []
 
     def __enter__(self) -> Loan:
         modules = (it for part in self._live for it in part.modules())
         self._bare = [it for it in modules if "forward" not in vars(it)]
-        self._arranged.enter_context(self._arrange())
+        self._take_up()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._arranged.close()
         if isinstance(exception[1], RuntimeError):
-            self._still_there()  # the model was taken away in the middle of a step: that is why
+            self._parts.still_there()  # the model was taken away in a step: that is why
+
+    def _take_up(self) -> None:
+        self._arranged.enter_context(self._arrange())
+        self._arranged.enter_context(waiting(self._parts.spare))
+
+    def whole(self) -> AbstractContextManager[None]:
+        """Nothing waits in main memory: a picture is drawn with our adapters on."""
+        return at_hand(self._parts.spare, self._parts.device)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -88,8 +97,8 @@ class Loan:
         with undressed(self._bare), kept_randomness():
             self._arranged.close()
             yield
-            self._still_there()
-            self._arranged.enter_context(self._arrange())
+            self._parts.still_there()
+            self._take_up()
 
 
 @contextmanager

@@ -51,9 +51,12 @@ class NeoHost(WebuiHost):
         with self.at_work(TRAINING), borrow.gradients():
             sd_model = loaded_model(config)
             bring_to_device(sd_model)
-            parts, live = replace(parts_of(sd_model), rest=self.rest), live_modules(sd_model)
+            parts, live = (
+                replace(parts_of(sd_model), rest=self.rest, medvram=config.medvram),
+                live_modules(sd_model),
+            )
             with (
-                self.loan(live, lambda: self._trainable(sd_model), parts.still_there),
+                self.loan(live, lambda: self._trainable(sd_model), parts),
                 LdmModel(parts, config) as model,
             ):
                 yield model

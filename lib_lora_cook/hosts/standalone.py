@@ -19,6 +19,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from ..models.diffusers import DiffusersModel, family_of, load_vae
 from ..models.trainable import SD1, TrainableModel
+from ..models.waiting import at_hand, waiting
 from ..networks.card import LoraCard, write_card
 from ..networks.wardrobe import LoraWardrobe, wardrobe_of
 from .base import GenerateRequest, default_home
@@ -69,6 +70,7 @@ class StandaloneHost:
         self.tagger_dir, self.upscaler_dir = home / "taggers", home / "upscalers"
         self._cancelled = cancelled
         self._loaded: Any = None
+        self._spare: list[nn.Module] = []
         self._asked: tuple[ModelConfig, str] | None = None
 
     @contextmanager
@@ -76,7 +78,8 @@ class StandaloneHost:
         """The checkpoint of the config, loaded once, with its flags as they were on the way out."""
         pipeline = self.load(config, precision)
         model = DiffusersModel(pipeline, config, Path(config.pretrained_model_name_or_path).name)
-        with kept_flags([model.unet, model.vae, *model.encoders]):
+        with kept_flags([model.unet, model.vae, *model.encoders]), waiting(model.spare):
+            self._spare = model.spare
             yield model
 
     def load(self, config: ModelConfig, precision: str) -> Any:
@@ -103,7 +106,8 @@ class StandaloneHost:
         if self._asked is None:
             raise UserError("No checkpoint is loaded", "", "Choose one first.")
         generators = [torch.Generator().manual_seed(seed) for seed in request.seeds]
-        with sampling_by(self._loaded, request.sampler):
+        whole = at_hand(self._spare, self._loaded.unet.device)
+        with whole, sampling_by(self._loaded, request.sampler):
             drawn = self._loaded(
                 **texts_of(request, self._loaded, self._asked[0]),
                 num_inference_steps=request.steps or STEPS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..captioning.base import Tagger
 from ..captioning.spec import taggers_in
 from ..errors import UserError
 from ..jobs import Cancelled
+from ..models.ldm import LdmParts
 from ..networks.card import LoraCard, preview_path, write_card
 from ..networks.wardrobe import LoraWardrobe
 from . import borrow, dressed, settings, taggers, txt2img
@@ -68,10 +69,10 @@ class WebuiHost:
 
     @contextmanager
     def loan(
-        self, live: Sequence[nn.Module], arrange: borrow.Arrange, still_there: Callable[[], None]
+        self, live: Sequence[nn.Module], arrange: borrow.Arrange, parts: LdmParts
     ) -> Iterator[None]:
         """The model as `arrange` makes it, given back for each generation that waits."""
-        with borrow.Loan(live, arrange, still_there) as self._loan:
+        with borrow.Loan(live, arrange, parts) as self._loan:
             try:
                 yield
             finally:
@@ -91,7 +92,8 @@ class WebuiHost:
         wardrobe, pictures = self._wardrobe, []
         lora, worn = wardrobe.worn if wardrobe else (None, 0.0)
         weights = worn if isinstance(worn, Sequence) else None
-        with self.at_work(DRAWING), without_caches():
+        whole = self._loan.whole() if self._loan else nullcontext()
+        with self.at_work(DRAWING), without_caches(), whole:
             for some in dressed.batches(request, weights, own_side()):
                 if wardrobe and weights:
                     wardrobe.wear(lora, weights[some])

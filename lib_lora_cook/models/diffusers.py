@@ -35,6 +35,7 @@ from .trainable import (
     size_ids,
 )
 from .vae import encoder_fingerprint, in_float32
+from .waiting import at_hand
 
 CHECKPOINTING = (
     "activation_checkpointing_enable", "gradient_checkpointing_enable",
@@ -62,6 +63,11 @@ class DiffusersModel:
             self.encoders.append(pipeline.text_encoder_2)
             self.tokenizers.append(pipeline.tokenizer_2)
 
+    @property
+    def spare(self) -> list[nn.Module]:
+        """What waits in main memory while the UNet trains."""
+        return [*self.encoders, self.vae] if self.config.medvram else []
+
     def layers(self) -> list[Layer]:
         """Every layer that can be adapted, text encoders first."""
         named: list[Layer] = []
@@ -74,6 +80,12 @@ class DiffusersModel:
         self, captions: Sequence[str], sizes: Sequence[PictureSize] | None = None
     ) -> Conditioning:
         """Captions [B] to conditioning; SDXL needs the pictures' sizes too."""
+        with at_hand(self.encoders, self.device):
+            return self._encoded(captions, sizes)
+
+    def _encoded(
+        self, captions: Sequence[str], sizes: Sequence[PictureSize] | None
+    ) -> Conditioning:
         if self.family is SDXL:
             return self._encode_sdxl(captions, sizes or ())
         # SD2's encoder is already cut to 23 layers: kohya ignores clip skip there
@@ -108,7 +120,7 @@ class DiffusersModel:
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
         vae: Any = self.vae
-        with in_float32(self.vae, vae.dtype):
+        with at_hand([vae], self.device), in_float32(vae, vae.dtype):
             posterior = vae.encode(pixels.to(vae.device)).latent_dist
             sample: Tensor = posterior.sample(generator=list(generators))
         return sample * float(vae.config.scaling_factor)

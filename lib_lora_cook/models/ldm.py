@@ -20,6 +20,7 @@ from .ldm_text import TextEncoder
 from .text import caption_chunks, glue, weighed
 from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize, size_ids
 from .vae import encoder_fingerprint, in_float32
+from .waiting import at_hand
 
 HALF = (torch.float16, torch.bfloat16)
 RECOMPUTED = {"BasicTransformerBlock", "ResBlock", "CLIPEncoderLayer", "ResidualAttentionBlock"}
@@ -54,6 +55,13 @@ class LdmParts:
     """Called where no gradient is on its way: the host may use its model in between."""
     must_recompute: bool = False
     """Whether the host casts weights at each call, so that a step would keep a copy of each."""
+    medvram: bool = False
+    """Whether what the UNet does without waits in main memory."""
+
+    @property
+    def spare(self) -> list[nn.Module]:
+        """What waits in main memory."""
+        return [*(it.module for it in self.encoders), self.vae] if self.medvram else []
 
 
 class LdmModel:
@@ -93,7 +101,7 @@ class LdmModel:
         for encoder in self.parts.encoders:
             chunks, weights = caption_chunks(encoder.tokenizer, captions, self.config)
             flat = chunks.flatten(0, 1).to(self.device)
-            with self._computing():
+            with at_hand([encoder.module], self.device), self._computing():
                 states, pooled = encoder.encode(flat, 2 if sdxl else skip, not sdxl)
             glued.append(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))
         if not sdxl or pooled is None:
@@ -105,7 +113,8 @@ class LdmModel:
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 to latents, sampled from the posterior and scaled."""
         self.parts.still_there()
-        moments = self._moments(pixels.to(self.device, self.parts.vae_dtype))
+        with at_hand([self.parts.vae], self.device):
+            moments = self._moments(pixels.to(self.device, self.parts.vae_dtype))
         mean, log_variance = moments.chunk(2, dim=1)
         shape = (1, *mean.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])

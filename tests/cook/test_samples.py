@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from lib_lora_cook.config_file import config_of
@@ -16,6 +17,7 @@ from lib_lora_cook.cook import samples as module
 from lib_lora_cook.cook.samples import problems, read_prompts, request_of
 from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.hosts.standalone import StandaloneHost
+from lib_lora_cook.models import waiting
 from lib_lora_cook.training.train import OUT_OF_MEMORY
 from tests.tiny_runs import cook_tiny, run_table, tiny_run
 
@@ -120,6 +122,38 @@ def test_a_picture_that_cannot_be_drawn_costs_no_run(
     assert [it.pictures for it in meal.events if isinstance(it, Sampled)] == [()]
     assert meal.cooked.stopped is None
     assert sum(told in line for line in lines) == 2
+
+
+def test_parts_that_wait_in_main_memory_are_there_when_they_are_needed(
+    tmp_path: Path, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: dict[Any, str] = {}
+    trail: list[str] = []
+
+    real = torch.nn.Module.to
+
+    def go(part: Any, *where: Any, **how: Any) -> Any:
+        if how or not isinstance(where[0], torch.device):
+            return real(part, *where, **how)
+        places[part] = where[0].type
+        trail.append(places[part])
+        return part
+
+    monkeypatch.setattr(waiting, "place_of", lambda it: torch.device(places.get(it, "cpu")))
+    monkeypatch.setattr(torch.nn.Module, "to", go)
+    monkeypatch.setattr(waiting, "MAIN", torch.device("meta"))
+    once = {"text_encoder_lr": 0.0, "max_train_epochs": 1, "sample_every_n_epochs": 1, **QUICK}
+    plain = tiny_run(tmp_path, sd1_folder, **once)
+    without = cook_tiny(plain, StandaloneHost(tmp_path / "home"))
+    assert "meta" not in trail
+    waits = tiny_run(tmp_path, sd1_folder, medvram=True, **once)
+    meal = cook_tiny(waits, StandaloneHost(tmp_path / "home"))
+    assert meal.losses == without.losses
+    drawn = [next(it for it in of.events if isinstance(it, Sampled)) for of in (meal, without)]
+    one, other = (Image.open(it.pictures[0]).tobytes() for it in drawn)
+    assert one == other
+    assert trail.count("meta") > 2, "away at first, and after each that came back"
+    assert set(places.values()) == {"cpu"}, "all are back"
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "k_lms", "euler_a", "heun", "dpm_2", "dpmsolver++"])

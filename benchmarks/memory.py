@@ -1,0 +1,123 @@
+"""The memory that a training step asks for, counted on any machine without computing the step.
+
+    python -m benchmarks.memory --family sd1 sdxl --network LoRA LoHa --precision bf16
+
+The trainer's own step runs once on tensors that have sizes and no contents, and every storage is
+counted while it lives. What is counted is what `torch.cuda.max_memory_allocated` counts, less the
+scratch space of single kernels; a GPU's context and what the allocator keeps beside it come on
+top. Run it from the repository's root: it shares the tests' models.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from unittest.mock import patch
+
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from benchmarks.train import Case, SameBatch, cases_of, config_of_case, make_parser, make_pipeline
+from lib_lora_cook.cook import build_network
+from lib_lora_cook.models.diffusers import DiffusersModel
+from lib_lora_cook.training.train import accumulate, make_trainer
+
+MIB = 1 << 20
+HEADER = "family  network  precision  ckpt  text  side  batch   model MiB  peak MiB  after the text"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Bytes of a run."""
+
+    model: int
+    """UNet and text encoders."""
+    peak: int
+    """The most at any moment of the second step: the first has no optimizer state yet."""
+    text: int
+    """Of them the text encoders, which a run that caches their output can put elsewhere."""
+
+
+class Living(TorchDispatchMode):
+    """Counts the bytes of all storages that are alive, and the most that there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = self.most = 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operator, and note what it made."""
+        made = func(*args, **(kwargs or {}))
+        for it in tree_leaves(made):
+            if isinstance(it, Tensor):
+                self.note(it.untyped_storage())
+        return made
+
+    def note(self, storage: Any) -> None:
+        """Count a storage from now to its end."""
+        if id(storage) in self.known:
+            return
+        self.known.add(id(storage))
+        self.bytes += (size := storage.nbytes())
+        self.most = max(self.most, self.bytes)
+        weakref.finalize(storage, self.forget, id(storage), size)
+
+    def forget(self, name: int, size: int) -> None:
+        """A storage is gone."""
+        self.known.discard(name)
+        self.bytes -= size
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Count every combination; a table, or JSON Lines with --json."""
+    options = make_parser("benchmarks.memory", __doc__).parse_args(arguments)
+    if not options.json:
+        print(HEADER)
+    for case in cases_of(options):
+        counted = count(case)
+        print(json.dumps({**asdict(case), **asdict(counted)}) if options.json
+              else row(case, counted), flush=True)  # fmt: skip
+
+
+def count(case: Case) -> Counted:
+    """Two steps of a case, without contents."""
+    living, config = Living(), config_of_case(case)
+    # Nothing has to move here, and such parameters cannot be moved. A kernel's two sizes are kept.
+    stay = patch.object(nn.Module, "to", lambda module, *where, **how: module)
+    sizes = patch("torch._subclasses.fake_tensor.CONSTANT_NUMEL_LIMIT", 2)
+    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes:
+        model: Any = DiffusersModel(make_pipeline(case), config.model)
+        loaded = living.bytes
+        network = build_network(config, model)
+        batches: Any = SameBatch(case)
+        trainer = make_trainer(config, model, network, batches, lambda message: None)
+        model.train(config.loop.gradient_checkpointing)
+        network.train()
+        with network:
+            for _ in range(2):
+                living.most = living.bytes
+                accumulate(trainer, [batches.batch])
+                trainer.loop.optimizer.step()
+        weights = [it for encoder in model.encoders for it in encoder.parameters()]
+    return Counted(loaded, living.most, sum(it.numel() * it.element_size() for it in weights))
+
+
+def row(case: Case, counted: Counted) -> str:
+    """One line of the table."""
+    return (
+        f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
+        f"  {case.text_encoder:4}  {case.resolution:4}  {case.batch:5}  {counted.model // MIB:10}"
+        f"  {counted.peak // MIB:8}  {(counted.peak - counted.text) // MIB:14}"
+    )
+
+
+if __name__ == "__main__":
+    main()
