@@ -6,7 +6,7 @@ here find both, with the change of brightness and contrast (as in Lucas and Kana
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ from .prints import Box, lightness
 _LEVELS = ((40, 6, 0.35), (80, 4, 0.5), (160, 3, 0.0))
 """Pixels on the longer side at most, steps, and the correlation below which it is given up."""
 _LEAST_SIDE = 12
+_SHOWS = 0.4  # share of the contrast
 _STILL = 0.04  # of a pixel
 _FLAT = 0.5  # levels
 
@@ -59,6 +60,10 @@ class Seen:
         good = [level for level in self.levels if max(level.shape) <= side]
         return good[0] if good else self.levels[-1]
 
+    def shows_at(self, side: float) -> bool:
+        """Whether that is not a mere grey, as a texture is from afar."""
+        return bool(self.at_most(side).std() > _SHOWS * self.levels[0].std())
+
     def mirrored(self) -> Seen:
         """The same, left for right."""
         turned = Seen.__new__(Seen)
@@ -78,25 +83,42 @@ def overlaid(one: Seen, other: Seen, box: Box, other_box: Box) -> Overlay | None
     likeness, before = 0.0, None
     for side, steps, enough in _LEVELS:
         target = other.at_most(side)
-        if target is before:
+        if target is before or not other.shows_at(side):
             continue
         before = target
-        for _ in range(steps):
-            source = one.at_most(max(target.shape) / max(place.width, place.height) * 1.5)
-            moved, likeness = _step(source, target, place)
-            if not _sane(moved):
-                return None
-            place, old = moved, place
-            if _moved(old, place) * max(target.shape) < _STILL:
-                break
-        if likeness < enough:
+        found = _climbed(one, target, place, steps)
+        if found is None or found[1] < enough:
             return None
+        place, likeness = found
     return _shared(one.pixels, other.pixels, place, likeness)
+
+
+def _climbed(one: Seen, target: Floats, place: Place, steps: int) -> tuple[Place, float] | None:
+    """A better place for `target` and how alike they are there; None where it runs away."""
+    best, most, at = place, -1.0, place
+    for _ in range(steps):
+        source = one.at_most(max(target.shape) / max(at.width, at.height) * 1.5)
+        moved, likeness = _step(source, target, at)
+        if likeness < most:  # too far: half of it
+            at = _between(best, at)
+            continue
+        best, most = at, likeness
+        if not _sane(moved):
+            return None
+        if _moved(at, moved) * max(target.shape) < _STILL:
+            break
+        at = moved
+    return best, most
 
 
 def _place(box: Box, other_box: Box) -> Place:
     width, height = box[2] / other_box[2], box[3] / other_box[3]
     return Place(box[0] - other_box[0] * width, box[1] - other_box[1] * height, width, height)
+
+
+def _between(one: Place, other: Place) -> Place:
+    ends = zip(astuple(one), astuple(other), strict=True)
+    return Place(*((start + end) / 2 for start, end in ends))
 
 
 def _moved(before: Place, after: Place) -> float:

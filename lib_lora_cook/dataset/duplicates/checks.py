@@ -63,7 +63,9 @@ class Checks:
         found = self._look.store.search(self._keys)
         if found is None:
             self._job.report(0, 1, "looking for copies")
-            found = candidates(self._prints)
+            found = candidates(
+                self._prints, lambda at: self._look.store.pictures(self._keys[at])[0]
+            )
             self._look.store.add_search(self._keys, found)
         return found
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 _SAMPLE = 40
 _ROUNDS = 3
 _INLIERS = 0.8
+_CLIPPED, _TOLD = 3.0, 0.1  # levels from black or white; share of pixels that must be within
 _TURNED = 3.0  # degrees
 _GREY = 6.0  # levels between the channels
 _SAME = 3.0  # levels
@@ -80,20 +81,28 @@ def _terms(image: Floats, channel: int) -> Floats:
 
 
 def _fit(small: Bytes, wanted: Bytes) -> tuple[float, Floats]:
-    """What is left over, and each channel's weights; the pixels that differ most do not count."""
+    """What is left over, and each channel's weights.
+
+    Pixels that differ most do not count, and those that are clipped say too little.
+    """
     source, goal = small.astype(np.float32), wanted.astype(np.float32).reshape(-1, 3)
     terms = [_terms(source, channel) for channel in range(3)]
+    told = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
+    told[:, told.mean(axis=0) < _TOLD] = True
     chosen = np.ones(len(goal), bool)
     weights = np.zeros((3, 3), np.float32)
     left = np.zeros(len(goal), np.float32)
     for _ in range(_ROUNDS):
         left[:] = 0
         for channel in range(3):
-            rows = terms[channel][chosen]
+            used = chosen & told[:, channel]
+            used = used if used.mean() >= _TOLD / 2 else chosen
+            rows = terms[channel][used]
             normal = rows.T @ rows + np.diag([len(rows) * 2.0] * 2 + [0.01])
             start = np.array([1, 0, 0]) * len(rows) * 2.0
-            weights[channel] = np.linalg.solve(normal, rows.T @ goal[chosen, channel] + start)
-            left += np.abs(terms[channel] @ weights[channel] - goal[:, channel])
+            weights[channel] = np.linalg.solve(normal, rows.T @ goal[used, channel] + start)
+            made = (terms[channel] @ weights[channel]).clip(0, 255)
+            left += np.abs(made - goal[:, channel])
         chosen = left <= np.quantile(left, _INLIERS)
     return float(left[chosen].mean()), weights.copy()
 

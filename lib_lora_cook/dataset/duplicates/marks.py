@@ -10,53 +10,125 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SEEN = 14.0  # levels
+_LEAST_SEEN, _SEEN, _PER_NOISE = 4.0, 14.0, 3.0  # levels; times what most of the picture changes
+_MOST = 0.9
 _OF_BEST = 0.35
 _ONE_SIDED = 0.85  # share of the change that goes one way
-_LONG = 2.0  # width by height of a line of writing
-_STROKES, _AT_EDGE, _TWO_SIDED = 6.0, 4.0, 8.0  # that a row of pixels meets
+_LONG, _LONG_AT_EDGE = 2.0, 1.4  # width by height of a line of writing
+_STROKES, _AT_EDGE, _TWO_SIDED = 6.0, 3.0, 8.0  # that a row of pixels meets
+_LETTER = 0.1  # share of the picture's height, where a line is in pieces
+_LEVEL = 0.5  # share of its height that a letter shares with the line
+_LEAST_HIGH = 3
 _EDGE = 0.16  # share of the height where watermarks are written
 _HIGH = 0.2  # share of the picture's height
 _FULL = 0.75  # share of its box that writing covers at most
+_ROOM = 24.0  # levels to white or black below which writing does not show
 
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+"""left, top, width, height in pixels."""
 
 
 def marks(one: Bytes, other: Bytes) -> Mask:
     """(height, width): where writing lies over one of two pictures (height, width, 3)."""
-    change = _luma(other) - _luma(one)
-    height, width = change.shape
-    found = np.zeros(change.shape, bool)
-    strength = np.abs(change)
-    strong = (strength > _SEEN).astype(np.uint8)
-    reach = max(3, round(width * 0.05)) | 1, max(1, round(height * 0.012)) | 1
-    joined = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones(reach[::-1], np.uint8))
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
-    for left, top, wide, high, _ in boxes[1:count]:
-        box = np.s_[top : top + high, left : left + wide]
-        middle = (top + high / 2) / height
-        if high <= _HIGH * height and _is_writing(change[box], min(middle, 1 - middle) < _EDGE):
-            edge = np.s_[max(0, top - 4) : top + high + 4, max(0, left - 4) : left + wide + 4]
-            found[edge] = True
+    found = np.zeros(one.shape[:2], bool)
+    for left, top, wide, high in writing(one, other):
+        found[max(0, top - 4) : top + high + 4, max(0, left - 4) : left + wide + 4] = True
     return found
 
 
-def _luma(image: Bytes) -> NDArray[np.float32]:
+def writing(one: Bytes, other: Bytes) -> list[Box]:
+    """The lines of writing that lie over one of two pictures (height, width, 3)."""
+    luma, other_luma = _luma(one), _luma(other)
+    change = _change(luma, other_luma)
+    strength = np.abs(change)
+    room = 255 - np.minimum(luma, other_luma), np.maximum(luma, other_luma)  # of white, of black
+    usual = float(np.quantile(strength, _MOST)) * _PER_NOISE
+    boxes: list[Box] = []
+    for seen in sorted({float(np.clip(usual, low, _SEEN)) for low in (_LEAST_SEEN, _SEEN)}):
+        parts = _boxes(strength > seen)
+        whole = [part for part in parts if _may_be_letter(change, part)]
+        for box in {*parts, *_lines(whole)}:
+            if any(_is_writing(change, it, box, seen) for it in room):
+                boxes.append(box)
+    return boxes
+
+
+def _luma(image: Bytes) -> Floats:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def _is_writing(change: NDArray[np.float32], at_edge: bool) -> bool:
-    high, wide = change.shape
-    if high < 3 or wide < _LONG * high:
+def _change(one: Floats, other: Floats) -> Floats:
+    """What is lighter in `other`, or darker, by more than a shift of a pixel explains."""
+    near = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(one, near), cv2.dilate(one, near)
+    other_low, other_high = cv2.erode(other, near), cv2.dilate(other, near)
+    lighter = np.maximum(other - high, other_low - one).clip(0)
+    darker = np.maximum(low - other, one - other_high).clip(0)
+    return np.asarray(lighter - darker, np.float32)
+
+
+def _boxes(strong: Mask) -> list[Box]:
+    """Round what lies close together in a line."""
+    height, width = strong.shape
+    reach = max(5, round(width * 0.05)) | 1, max(1, round(height * 0.012)) | 1
+    joined = cv2.morphologyEx(
+        strong.astype(np.uint8), cv2.MORPH_CLOSE, np.ones(reach[::-1], np.uint8)
+    )
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
+    return [(int(x), int(y), int(wide), int(high)) for x, y, wide, high, _ in boxes[1:count]]
+
+
+def _lines(boxes: list[Box]) -> list[Box]:
+    """Boxes of about the same place from top to bottom joined: letters show only here and there."""
+    lines: list[Box] = []
+    for left, top, wide, high in sorted(boxes, key=lambda box: -box[3]):
+        for at, (x, y, across, down) in enumerate(lines):
+            if min(y + down, top + high) - max(y, top) >= _LEVEL * high:
+                edge = min(x, left)
+                bottom = max(y + down, top + high)
+                right, upper = max(x + across, left + wide), min(y, top)
+                lines[at] = edge, upper, right - edge, bottom - upper
+                break
+        else:
+            if high >= _LEAST_HIGH:
+                lines.append((left, top, wide, high))
+    return lines
+
+
+def _may_be_letter(change: Floats, box: Box) -> bool:
+    return box[3] <= _LETTER * len(change) and _one_sided(change, box) >= _ONE_SIDED
+
+
+def _one_sided(change: Floats, box: Box) -> float:
+    """The share of the change in a box that goes one way."""
+    part = change[_inside(box)]
+    return float(max(part.clip(0).sum(), -part.clip(max=0).sum()) / (np.abs(part).sum() + 1e-6))
+
+
+def _inside(box: Box) -> tuple[slice, slice]:
+    left, top, wide, high = box
+    return np.s_[top : top + high, left : left + wide]
+
+
+def _is_writing(change: Floats, room: Floats, box: Box, seen: float) -> bool:
+    """Whether a box holds a line of strokes; `room` is how much the colour could change there."""
+    _, top, wide, high = box
+    height = len(change)
+    middle = (top + high / 2) / height
+    at_edge = min(middle, 1 - middle) < _EDGE
+    long = _LONG_AT_EDGE if at_edge else _LONG
+    if high < _LEAST_HIGH or high > _HIGH * height or wide < long * high:
         return False
-    strength = np.abs(change)
-    inked = strength > max(_SEEN, _OF_BEST * float(np.quantile(strength, 0.98)))
+    part = np.abs(change[_inside(box)])
+    covering = part / np.maximum(room[_inside(box)], _ROOM)
+    inked = (covering > _OF_BEST * float(np.quantile(covering, 0.98))) & (part > seen)
     if inked.mean() > _FULL:
         return False
     starts = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1)
     strokes = float(np.quantile(starts, 0.75))
-    sums = change.clip(0).sum(), -change.clip(max=0).sum()
-    if max(sums) < _ONE_SIDED * sum(sums):  # it lies over both light and dark
+    if _one_sided(change, box) < _ONE_SIDED:  # it lies over both light and dark
         return strokes >= _TWO_SIDED
     return strokes >= (_AT_EDGE if at_edge else _STROKES)

@@ -15,7 +15,7 @@ from PIL import Image
 from ..images import content_hash, open_image, open_reduced
 from ..pixels import on_background
 
-CHECK_SIDE = 256  # of the picture that copies are checked on; an expression still shows
+CHECK_SIDE = 256  # of a square as large as the picture to check; an expression still shows
 VIEW_SIDE = 32  # of the views that are searched with
 _OF_FILE = "file "
 _QUALITY = 92
@@ -34,8 +34,8 @@ class Print:
     content: what equal pictures have in common, a hash of the pixels as they are seen or, where
     they were not decoded at full size, of the file.
     views: (count, 32, 32) lightness of the whole picture and of what is inside its bars, each
-    squeezed to a square. boxes: where those lie. checks: the picture within 256 x 256 as JPEG; if
-    it has transparency, on white and on black.
+    squeezed to a square. boxes: where those lie. checks: the picture, of as many pixels as
+    256 x 256, as JPEG; if it has transparency, on white and on black.
     """
 
     width: int
@@ -72,7 +72,7 @@ def make_print(image: Image.Image, size: tuple[int, int], content: str) -> Print
     """The fingerprint of an RGB or RGBA picture that is `size` large in its file."""
     clear = image.mode == "RGBA" and any(image.getchannel("A").histogram()[:255])
     small = image.convert("RGBA" if clear else "RGB")
-    small.thumbnail((CHECK_SIDE, CHECK_SIDE), Image.Resampling.BOX)
+    small.thumbnail(check_size(small.size), Image.Resampling.BOX)
     grounds = ("white", "black") if clear else ("white",)
     seen = [np.asarray(on_background(small, ground)) for ground in grounds]
     views, boxes = [], []
@@ -82,6 +82,13 @@ def make_print(image: Image.Image, size: tuple[int, int], content: str) -> Print
             boxes.append(_share(box, pixels.shape))
     checks = tuple(cv2.imencode(".jpg", _bgr(pixels), _JPEG)[1].tobytes() for pixels in seen)
     return Print(*size, content, np.stack(views), tuple(boxes), checks)
+
+
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Of the picture to check, with as many pixels as a square: a face in a tall one stays one."""
+    width, height = size
+    factor = CHECK_SIDE / (width * height) ** 0.5
+    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 _JPEG = (

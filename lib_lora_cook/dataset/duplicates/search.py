@@ -7,7 +7,7 @@ at 3%. A mirrored picture has the same coefficients with the sign of the odd one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .prints import VIEW_SIDE, Box, Print
+from .textures import texture_pairs, textures
 
 _COARSE, _FINE = 5, 8  # coefficients a side
 _EDGES = ((0.0, 1.0), *product((0.03, 0.09), (0.97, 0.91)))  # of a window, from edge to edge
@@ -24,7 +25,10 @@ _MOST_LIKE = 4_000_000  # pairs of whole views that are looked at again, the mos
 _LIKELY = 0.84  # least cosine in the best window
 _SAME = 0.88  # the same with finer windows and frequencies
 _MOST_PAIRS = 240_000  # over all pictures; a picture's best partners go first
+_OF_A_PAIR = 8  # hits: bars and margins are seen differently in two pictures
+_SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least
 _ASPECT = 1.15
+_WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 _FLAT = 2.0  # least root mean square of a view's coefficients, in levels
 
 Floats = NDArray[np.float32]
@@ -72,29 +76,54 @@ class _Hits:
         )  # fmt: skip
 
 
-def candidates(prints: Sequence[Print]) -> list[Candidate]:
-    """The pairs worth a closer look, the most alike first; `one` shows more, or comes first."""
-    views = _views_of(prints)
-    if len(views.owner) < 2:
-        return []
+def candidates(
+    prints: Sequence[Print], picture: Callable[[int], bytes] | None = None
+) -> list[Candidate]:
+    """The pairs worth a closer look, the most alike first; `one` shows more, or comes first.
+
+    A pair may be there several times, where it is laid out differently. `picture` gives the first
+    of `Print.checks`, if the prints came without.
+    """
+    views, low = _views_of(prints)
+    found = _by_views(views) if len(views.owner) > 1 else []
+    pairs = texture_pairs(textures(prints, low), picture or (lambda it: prints[it].checks[0]))
+    found += [Candidate(it.one, it.other, it.mirrored, it.box, _WHOLE, it.likeness) for it in pairs]
+    return found
+
+
+def _by_views(views: _Views) -> list[Candidate]:
     hits = _kept(views, _alike(views), _MOST_PAIRS)
     shifted, likeness = _refined(views, hits)
     found = np.flatnonzero(likeness >= _SAME)
     order = found[np.argsort(-likeness[found], kind="stable")]
-    return [
-        Candidate(
-            int(views.owner[hits.container[at]]),
-            int(views.owner[hits.content[at]]),
-            bool(hits.mirrored[at]),
-            _inside(views.boxes[hits.container[at]], shifted[at]),
-            tuple(views.boxes[hits.content[at]].tolist()),
-            float(likeness[at]),
-        )
-        for at in order
-    ]
+    seen: dict[tuple[int, int, bool], list[NDArray[np.float64]]] = {}
+    chosen = []
+    for at in order:
+        container, content = int(hits.container[at]), int(hits.content[at])
+        box = _inside(views.boxes[container], shifted[at])
+        other_box: Box = tuple(views.boxes[content].tolist())
+        hit = Candidate(
+            int(views.owner[container]), int(views.owner[content]), bool(hits.mirrored[at]),
+            box, other_box, float(likeness[at]),
+        )  # fmt: skip
+        places = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
+        place = _corners(hit)
+        if all(np.abs(place - it).max() > _SAME_PLACE for it in places):
+            places.append(place)
+            chosen.append(hit)
+    return chosen
 
 
-def _views_of(prints: Sequence[Print]) -> _Views:
+def _corners(hit: Candidate) -> NDArray[np.float64]:
+    """Where the corners of other's frame (mirrored, if so) lie in one's, in shares."""
+    (x, y, width, height), (left, top, wide, high) = hit.box, hit.other_box
+    left = 1 - left - wide if hit.mirrored else left
+    start = x - left * width / wide, y - top * height / high
+    return np.array([*start, start[0] + width / wide, start[1] + height / high])
+
+
+def _views_of(prints: Sequence[Print]) -> tuple[_Views, Floats]:
+    """The views that tell something, and how many levels the low frequencies of each view have."""
     owner = np.array([n for n, it in enumerate(prints) for _ in it.boxes], np.int64)
     boxes = np.array([box for it in prints for box in it.boxes]).reshape(-1, 4)
     sides = np.array([(it.width, it.height) for it in prints]).reshape(-1, 2)[owner]
@@ -107,7 +136,7 @@ def _views_of(prints: Sequence[Print]) -> _Views:
         owner[told], boxes[told], aspect[told], pixels[told], whole[told]
     )  # fmt: skip
     windows = [_coefficients(pixels, x, y, _COARSE)[0] for x, y in _WINDOWS]
-    return _Views(owner, boxes, aspect, pixels, whole, np.stack(windows, axis=1))
+    return _Views(owner, boxes, aspect, pixels, whole, np.stack(windows, axis=1)), level
 
 
 _WINDOWS = [(_EDGES[0], _EDGES[0]), *product(_EDGES[1:], _EDGES[1:])]
@@ -189,13 +218,15 @@ def _least_like(whole: Floats) -> float:
 
 
 def _kept(views: _Views, hits: _Hits, most: int) -> _Hits:
-    """For each pair of pictures and way round its best hit; of too many, each one's best."""
+    """For each pair of pictures and way round its best hits; of too many, each one's best."""
     one, other = views.owner[hits.container], views.owner[hits.content]
     low, high = np.minimum(one, other), np.maximum(one, other)
     order = np.lexsort((one, -hits.likeness, hits.mirrored, high, low))
     key = np.stack([low, high, hits.mirrored])[:, order]
     first = np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0))[: len(order)]
-    hits = hits[order[first]]
+    starts = np.flatnonzero(first)
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    hits = hits[order[rank < _OF_A_PAIR]]
     if len(hits.likeness) <= most:
         return hits
     one, other = views.owner[hits.container], views.owner[hits.content]
