@@ -23,6 +23,8 @@ _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
 _CLEAR = 40.0  # a distance that another look does not make much smaller
+_FITS, _WELL = 0.97, 4.0  # correlation, levels
+_HOPELESS = 0.6  # correlation
 _LEAST_SIDE = 8
 _STRETCH = 1.06
 
@@ -51,6 +53,11 @@ class Difference:
             / (_ALLOWED + _PER_NOISE * min(self.noise, _MOST_NOISE))
         )
 
+    @property
+    def fits(self) -> bool:
+        """Whether most of the two lies so well that no other place can be better."""
+        return self.likeness > _FITS and self.noise < _WELL
+
 
 EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
 UNLIKE = Difference(255.0, 255.0, 0.0)
@@ -62,7 +69,10 @@ def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box)
     if lying is None:
         return UNLIKE
     found = _measured(lying.one, lying.other, lying.likeness)
-    if found.distance > _CLEAR:  # what was clipped in one can be clipped in the other
+    if (
+        found.distance > _CLEAR and lying.likeness > _HOPELESS
+    ):  # what was clipped in one can be clipped in the other
+        # what was clipped in one can be clipped in the other
         turned = _measured(lying.other, lying.one, lying.likeness)
         found = min(found, turned, key=lambda it: it.distance)
     return found

@@ -105,7 +105,7 @@ class Checks:
         found = UNLIKE
         for hit in self._candidates[pair]:
             found = min(found, self._compared(hit), key=_distance)
-            if found.distance <= _CLEAR:
+            if found.distance <= _CLEAR or found.fits:
                 break
         return found
 

@@ -19,9 +19,11 @@ _STROKES, _AT_EDGE, _TWO_SIDED = 6.0, 3.0, 8.0  # that a row of pixels meets
 _LETTER = 0.1  # share of the picture's height, where a line is in pieces
 _LEVEL = 0.5  # share of its height that a letter shares with the line
 _LEAST_HIGH = 3
-_EDGE = 0.16  # share of the height where watermarks are written
+_EDGE = 0.12  # share of the height where watermarks are written
 _HIGH = 0.2  # share of the picture's height
 _FULL = 0.75  # share of its box that writing covers at most
+_PEN, _SOLID = 0.2, 0.2  # of the height of a line; share of the ink that may be thicker
+_MUCH, _MOST_PARTS = 0.4, 60  # share of a picture that writing is no longer; boxes looked at
 _ROOM = 24.0  # levels to white or black below which writing does not show
 
 Bytes = NDArray[np.uint8]
@@ -48,10 +50,15 @@ def writing(one: Bytes, other: Bytes) -> list[Box]:
     usual = float(np.quantile(strength, _MOST)) * _PER_NOISE
     boxes: list[Box] = []
     for seen in sorted({float(np.clip(usual, low, _SEEN)) for low in (_LEAST_SEEN, _SEEN)}):
-        parts = _boxes(strength > seen)
+        strong = strength > seen
+        if strong.mean() > _MUCH:
+            continue
+        parts = _boxes(strong)
         whole = [part for part in parts if _may_be_letter(change, part)]
         for box in {*parts, *_lines(whole)}:
-            if any(_is_writing(change, it, box, seen) for it in room):
+            if _may_be_line(box, len(change)) and any(
+                _is_writing(change, it, box, seen) for it in room
+            ):
                 boxes.append(box)
     return boxes
 
@@ -77,8 +84,10 @@ def _boxes(strong: Mask) -> list[Box]:
     joined = cv2.morphologyEx(
         strong.astype(np.uint8), cv2.MORPH_CLOSE, np.ones(reach[::-1], np.uint8)
     )
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
-    return [(int(x), int(y), int(wide), int(high)) for x, y, wide, high, _ in boxes[1:count]]
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
+    seen = boxes[1:][boxes[1:, cv2.CC_STAT_HEIGHT] > 1]
+    most = seen[np.argsort(-seen[:, cv2.CC_STAT_AREA], kind="stable")[:_MOST_PARTS]]
+    return [(x, y, wide, high) for x, y, wide, high, _ in most.tolist()]
 
 
 def _lines(boxes: list[Box]) -> list[Box]:
@@ -113,22 +122,35 @@ def _inside(box: Box) -> tuple[slice, slice]:
     return np.s_[top : top + high, left : left + wide]
 
 
+def _is_thin(inked: Mask) -> bool:
+    """Whether little of it is thicker than a pen stroke of that height: an eye is."""
+    wide = max(3, round(_PEN * len(inked)) | 1)
+    solid = cv2.morphologyEx(
+        inked.astype(np.uint8), cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)
+    )
+    return bool(solid.sum() <= _SOLID * inked.sum())
+
+
+def _may_be_line(box: Box, height: int) -> bool:
+    _, _, wide, high = box
+    long = _LONG_AT_EDGE if _at_edge(box, height) else _LONG
+    return _LEAST_HIGH <= high <= _HIGH * height and wide >= long * high
+
+
+def _at_edge(box: Box, height: int) -> bool:
+    middle = (box[1] + box[3] / 2) / height
+    return min(middle, 1 - middle) < _EDGE
+
+
 def _is_writing(change: Floats, room: Floats, box: Box, seen: float) -> bool:
     """Whether a box holds a line of strokes; `room` is how much the colour could change there."""
-    _, top, wide, high = box
-    height = len(change)
-    middle = (top + high / 2) / height
-    at_edge = min(middle, 1 - middle) < _EDGE
-    long = _LONG_AT_EDGE if at_edge else _LONG
-    if high < _LEAST_HIGH or high > _HIGH * height or wide < long * high:
-        return False
     part = np.abs(change[_inside(box)])
     covering = part / np.maximum(room[_inside(box)], _ROOM)
     inked = (covering > _OF_BEST * float(np.quantile(covering, 0.98))) & (part > seen)
-    if inked.mean() > _FULL:
+    if inked.mean() > _FULL or not (_at_edge(box, len(change)) or _is_thin(inked)):
         return False
     starts = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1)
     strokes = float(np.quantile(starts, 0.75))
     if _one_sided(change, box) < _ONE_SIDED:  # it lies over both light and dark
         return strokes >= _TWO_SIDED
-    return strokes >= (_AT_EDGE if at_edge else _STROKES)
+    return strokes >= (_AT_EDGE if _at_edge(box, len(change)) else _STROKES)

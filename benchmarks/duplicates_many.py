@@ -1,0 +1,127 @@
+"""A large pool of small pictures with copies among them, and how long a look at it takes.
+
+python benchmarks/duplicates_many.py [--count 20000] [--toys .2] [--copies .2] [--folder DIR]
+Decoding, searching, checking and a second look are timed apart; the most memory is that of the
+process. A folder that is there is looked at as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import count, repeat
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from duplicate_pool import KINDS, Picture
+
+from lib_lora_cook.dataset.duplicates import find, find_duplicates
+from lib_lora_cook.dataset.duplicates.checks import Checks
+from lib_lora_cook.dataset.images import OWN_FOLDER, scan_subset
+from lib_lora_cook.demo.characters import random_character
+from lib_lora_cook.demo.drawing import draw
+
+CHUNK = 500
+WAYS = ("shrunk", "enlarged", "jpeg", "crop", "mirror", "grey", "border", "brightness")
+
+
+def scene(rng: random.Random) -> Picture:
+    """Blurred colours with a few shapes before them, 96 to 160 pixels a side."""
+    draws = np.random.default_rng(rng.getrandbits(32))
+    size = rng.randint(96, 160), rng.randint(96, 160)
+    ground = draws.integers(0, 256, (rng.randint(3, 7), rng.randint(3, 7), 3), np.uint8)
+    picture = Image.fromarray(ground).resize(size, Image.Resampling.BICUBIC)
+    for _ in range(rng.randint(2, 6)):
+        left, top = rng.randrange(size[0]), rng.randrange(size[1])
+        box = left, top, left + rng.randint(8, 50), top + rng.randint(8, 50)
+        picture.paste(tuple(draws.integers(0, 256, 3).tolist()), box)
+    return picture
+
+
+def write_chunk(folder: Path, start: int, number: int, toys: float, copies: float) -> None:
+    """`number` pictures from number `start` on, the same for the same arguments."""
+    rng = random.Random(start)
+    picture = scene(rng)
+    for at in range(start, start + number):
+        copy = rng.random() < copies
+        if not copy:
+            toy = rng.random() < toys
+            picture = draw(random_character(rng), 64, rng) if toy else scene(rng)
+        shown = picture
+        for step in KINDS[rng.choice(WAYS)] if copy else ():
+            shown = step(shown, rng)
+        shown.save(folder / f"{at:06d}.jpg", quality=90)
+
+
+def build_many(folder: Path, number: int, toys: float, copies: float) -> None:
+    """Write the pool, on all cores."""
+    folder.mkdir(parents=True)
+    starts = range(0, number, CHUNK)
+    sizes = [min(CHUNK, number - start) for start in starts]
+    with ProcessPoolExecutor() as processes:
+        list(
+            processes.map(write_chunk, repeat(folder), starts, sizes, repeat(toys), repeat(copies))
+        )
+
+
+@contextmanager
+def timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[what] = round(time.perf_counter() - start, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--toys", type=float, default=0.2, help="share of toy world drawings")
+    parser.add_argument("--copies", type=float, default=0.2, help="share of copies")
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    seconds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = options.folder or Path(place) / "pool"
+        if not folder.exists():
+            build_many(folder, options.count, options.toys, options.copies)
+        shutil.rmtree(folder / OWN_FOLDER, ignore_errors=True)
+        look, read = count(1), find._read
+
+        def timed_read(*arguments: object) -> object:
+            with timed(seconds, f"decoding, look {next(look)}"):
+                return read(*arguments)  # type: ignore[arg-type]
+
+        find._read = timed_read  # type: ignore[assignment]
+        search = Checks._search
+
+        def timed_search(checks: Checks) -> object:
+            with timed(seconds, "searching" if "searching" not in seconds else "search again"):
+                return search(checks)
+
+        Checks._search = timed_search  # type: ignore[assignment,method-assign]
+        images = scan_subset(folder)
+        for what in ("first look", "second look"):
+            with timed(seconds, what):
+                groups = find_duplicates(images, folder=folder)
+    near = sum(len(group.files) - 1 for group in groups if group.kind != "variant")
+    after = round(seconds["first look"] - seconds["decoding, look 1"], 2)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    result = {"files": len(images), "copies": near, "after_decoding": after, "mib": memory}
+    print(json.dumps(result | seconds, indent=1))
+
+
+if __name__ == "__main__":
+    main()
