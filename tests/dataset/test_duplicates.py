@@ -146,14 +146,18 @@ def test_hardness_out_of_range_is_refused() -> None:
         find_duplicates([], hardness=0)
 
 
-def test_a_watermarked_copy_is_near_and_the_clean_one_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("clean_name", "marked_name"), [("a.png", "b.png"), ("b.png", "a.png")])
+def test_a_watermarked_copy_is_near_and_the_clean_one_stays(
+    tmp_path: Path, clean_name: str, marked_name: str
+) -> None:
     clean = draw(CHARACTERS[0], 384, random.Random(0))
     marked = clean.copy()
     font = ImageFont.load_default(26)
     ImageDraw.Draw(marked).text((150, 345), "(c) sample 2023", "white", font)
-    save(tmp_path / "a.png", clean)
-    save(tmp_path / "b.png", marked)
-    assert names(find_duplicates(scan_subset(tmp_path))) == [("near", ["a.png", "b.png"])]
+    save(tmp_path / clean_name, clean)
+    save(tmp_path / marked_name, marked)
+    expected = [("near", [clean_name, marked_name])]
+    assert names(find_duplicates(scan_subset(tmp_path))) == expected
 
 
 def test_hardness_100_finds_equal_pixels_alone(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .align import Overlay, Seen, overlaid
 from .colours import recoloured
-from .marks import marks
+from .marks import marks, writing
 from .prints import Box, check_pixels
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
@@ -24,7 +24,7 @@ _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
 _CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
-_HOPELESS = 0.6  # correlation
+_HOPELESS, _TOO_FAR = 0.6, 160.0  # correlation; distance that no other way round makes good
 _LEAST_SIDE = 8
 _STRETCH = 1.06
 
@@ -68,6 +68,8 @@ def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box)
     lying = laid_over(_seen(one), _seen(other), mirrored, box, other_box)
     if lying is None:
         return UNLIKE
+    if lying.likeness < _HOPELESS:
+        return Difference(255.0, 255.0, lying.likeness)
     found = _measured(lying.one, lying.other, lying.likeness)
     if (
         found.distance > _CLEAR and lying.likeness > _HOPELESS
@@ -76,6 +78,20 @@ def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box)
         turned = _measured(lying.other, lying.one, lying.likeness)
         found = min(found, turned, key=lambda it: it.distance)
     return found
+
+
+def written_on(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box) -> int:
+    """1 where writing lies over `one` alone, 2 over `other` alone, 0 where there is none."""
+    lying = laid_over(_seen(one), _seen(other), mirrored, box, other_box)
+    if lying is None:
+        return 0
+    pictures = recoloured(lying.one, lying.other), lying.other
+    strokes = [0.0, 0.0]
+    for left, top, wide, high in writing(*pictures):
+        for at, pixels in enumerate(pictures):
+            part = pixels[top : top + high, left : left + wide].astype(np.float32)
+            strokes[at] += float(np.abs(cv2.Laplacian(part, cv2.CV_32F)).sum())
+    return 0 if not any(strokes) else 1 if strokes[0] > strokes[1] else 2
 
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ...errors import UserError
 from ...jobs import Job
 from ..images import ImageFile
-from .check import EQUAL, UNLIKE, Difference, compared
+from .check import EQUAL, UNLIKE, Difference, compared, written_on
 from .distinct import Distinct
 from .prints import Print, pixel_hash
 from .search import Candidate, candidates
@@ -24,6 +24,7 @@ _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
 _CLEAR = 40.0  # a distance at which another way round cannot be better
 _COPY = 50.0  # a distance within which no one sees another drawing
 _CHUNK = 64
+_FEW = 3  # items for which threads do not pay
 
 Pair = tuple[int, int]
 Item = TypeVar("Item")
@@ -89,6 +90,14 @@ class Checks:
         self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
         return [self._known[pair].distance for pair in pairs]
 
+    def is_marked(self, one: int, other: int) -> bool:
+        """Whether writing lies over picture `one` that `other` does not have."""
+        for hit in self._candidates.get((min(one, other), max(one, other)), ())[:1]:
+            first, second = (self._look.store.pictures(self._keys[at])[0] for at in _ends(hit))
+            found = written_on(first, second, hit.mirrored, hit.box, hit.other_box)
+            return found == (1 if hit.one == one else 2)
+        return False
+
     def variants(self) -> list[Pair]:
         """The checked pairs that differ, but not all over the picture."""
         return [
@@ -133,12 +142,18 @@ class Checks:
         return hashes[0] == hashes[1]
 
 
+def _ends(hit: Candidate) -> Pair:
+    return hit.one, hit.other
+
+
 def _distance(difference: Difference) -> float:
     return difference.distance
 
 
 def mapped(make: Callable[[Item], Made], items: Sequence[Item], job: Job, what: str) -> list[Made]:
     """`make` of each item, on all cores: Pillow and OpenCV let go of Python while they work."""
+    if len(items) < _FEW:
+        return [make(item) for item in items]
     made: list[Made] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(items), _CHUNK):

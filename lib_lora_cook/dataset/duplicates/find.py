@@ -20,6 +20,8 @@ DEFAULT_HARDNESS = 50
 
 _ABOUT = 0.85  # of the largest area; where a margin ends is seen to some percent
 _LOSSY, _BARRED = 0.8, 0.9  # what a picture's size counts for then
+_AS_GOOD = 0.6  # of its area, for one without a watermark
+_TRIED = 3  # pictures
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 
 
@@ -50,13 +52,19 @@ def find_duplicates(
         files = [[ranked[at] for at in same] for same in classes]
         checks = Checks(files, [keys[same[0]] for same in classes], look)
 
+        number = {image.path: at for at, same in enumerate(files) for image in same}
+
+        def kept_first(group: Group) -> Group:
+            ordered = _best_first(group, prints)
+            return _unmarked_first(ordered, prints, number, checks)
+
         def best(numbers: list[int]) -> int:
             group = Group("near", tuple(files[it][0] for it in numbers))
-            kept = _best_first(group, prints).files[0]
+            kept = kept_first(group).files[0]
             return next(it for it in numbers if files[it][0] is kept)
 
         copies = settled(len(files), checks, 100.0 - hardness, best)
-        groups = [_best_first(group, prints) for group in grouped(files, copies, checks)]
+        groups = [kept_first(group) for group in grouped(files, copies, checks)]
         return groups + _variants(groups, files, copies, checks)
 
 
@@ -123,6 +131,21 @@ def _best_first(group: Group, prints: Mapping[Path, Print]) -> Group:
         )  # fmt: skip
 
     return Group(group.kind, tuple(sorted(group.files, key=order)))
+
+
+def _unmarked_first(
+    group: Group, prints: Mapping[Path, Print], number: Mapping[Path, int], checks: Checks
+) -> Group:
+    """The group, one without a watermark in front if it is about as large as the first one."""
+    first, *others = group.files
+    least = _AS_GOOD * _area(prints[first.path])
+    for other in others[:_TRIED]:
+        if _area(prints[other.path]) < least:
+            continue
+        if checks.is_marked(number[first.path], number[other.path]):
+            rest = (image for image in group.files if image is not other)
+            return Group(group.kind, (other, *rest))
+    return group
 
 
 def _bars(image: ImageFile, made: Print) -> int:

@@ -72,9 +72,7 @@ def texture_pairs(numbers: Sequence[int], picture: Callable[[int], bytes]) -> li
 
 def _features(pixels: NDArray[np.uint8], most: int) -> _Features:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    points, looks = cv2.SIFT_create(nfeatures=most, contrastThreshold=0.02).detectAndCompute(
-        grey, None
-    )
+    points, looks = cv2.SIFT.create(most, contrastThreshold=0.02).detectAndCompute(grey, None)
     size = pixels.shape[1], pixels.shape[0]
     if looks is None:
         return _Features(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32), size)
