@@ -24,8 +24,8 @@ from lib_lora_cook.compare.prompts import Probe
 from lib_lora_cook.compare.score import Score
 from lib_lora_cook.demo import meal
 
-TRIED, TRIALS = 8, 100
-"""Seeds of a trial, trials."""
+TRIED, PICKED, TRIALS = 8, 12, 100
+"""Seeds of a trial of the orders and of the pick, trials."""
 ORDERS: list[tuple[str, Place, Place]] = [
     ("recovery", ("lora", 1, 1), ("lora", 4, 1)),
     ("recovery", ("lora", 8, 0.6), ("lora", 8, 1)),
@@ -127,10 +127,10 @@ def table(bank: Bank) -> Iterator[str]:
         yield "{} {} {:g} | ".format(*place) + told
 
 
-def trials() -> Iterator[list[int]]:
+def trials(tried: int = TRIED) -> Iterator[list[int]]:
     """The seeds of each trial."""
     for number in range(TRIALS):
-        yield sorted(random.Random(number).sample(range(SEEDS), TRIED))
+        yield sorted(random.Random(number).sample(range(SEEDS), tried))
 
 
 def orders(bank: Bank) -> Iterator[str]:
@@ -165,7 +165,7 @@ def picks(bank: Bank) -> Iterator[str]:
     if not drawn:
         return
     found, told = [], 0
-    for seeds in trials():
+    for seeds in trials(PICKED):
         scored = [
             (Cell(Path(f"beside-{place[1]:06d}"), place[2], "", tuple(seeds)),
              Score(0.0, {}, measured(bank, place, seeds)))
