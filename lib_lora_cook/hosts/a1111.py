@@ -72,6 +72,7 @@ class A1111Host(WebuiHost):
         with ExitStack() as stack:
             stack.enter_context(borrow.kept_flags([sd_model]))
             stack.enter_context(self._without_loras(sd_model))
+            stack.enter_context(without_patches())
             stack.enter_context(borrow.emptied(shared.loaded_hypernetworks))
             stack.enter_context(without_tiling())
             stack.enter_context(borrow.swapped(sd_unet, "current_unet", None))
@@ -232,6 +233,29 @@ def apply_loras(networks: Any, sd_model: Any) -> None:
     for module in sd_model.modules():
         if isinstance(module, MERGED) and type(module).__name__ != WITHIN_ATTENTION:
             networks.network_apply_weights(module)
+
+
+@contextmanager
+def without_patches() -> Iterator[None]:
+    """The classes of layers compute as PyTorch's do: what merges LoRAs at each call is off them.
+
+    Reload UI takes those patches off and puts them on again some seconds later; in between they
+    have nothing to call, and a layer that was adapted before would still call them.
+    """
+    networks: Any = sys.modules.get("networks")
+    originals = getattr(networks, "originals", None)
+    names = {kind: f"{kind.__name__}_forward" for kind in MERGED}
+    own = {kind: getattr(originals, name, None) for kind, name in names.items()}
+    worn = {kind: vars(kind)["forward"] for kind, forward in own.items() if forward is not None}
+    for kind in worn:
+        setattr(kind, "forward", own[kind])  # noqa: B010
+    try:
+        yield
+    finally:
+        for kind, forward in worn.items():
+            taken_off = getattr(networks.originals, names[kind], None) is None
+            if vars(kind)["forward"] is own[kind] and not taken_off:
+                setattr(kind, "forward", forward)  # noqa: B010
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from lib_lora_cook import cook as cooking
+from lib_lora_cook import jobs
 from lib_lora_cook.errors import UserError
 from tests.hosts.standins import a1111, webui
 from tests.hosts.standins.contract import *  # noqa: F403
-from tests.hosts.standins.contract import CONFIG
+from tests.hosts.standins.contract import CONFIG, recipe
 
 
 @pytest.fixture(params=["sd1", "sd2", "sdxl"])
@@ -33,6 +35,27 @@ def test_hypernetworks_and_tiling_are_off_during_a_loan(lent: Any) -> None:
     with lent.host.borrow_model(CONFIG):
         assert (networks, hijack.circular_enabled) == ([], False)
     assert (networks, hijack.circular_enabled) == (["a hypernetwork"], True)
+
+
+def test_reload_ui_takes_the_lora_patches_away_in_the_middle_of_a_run(
+    lent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    originals = sys.modules["networks"].originals
+
+    def unload(event: Any) -> None:
+        for kind in a1111.PATCHED:
+            name = f"{kind.__name__}_forward"
+            if (own := getattr(originals, name)) is not None:
+                monkeypatch.setattr(kind, "forward", own)
+                setattr(originals, name, None)
+
+    options = cooking.Options(watch=unload)
+    lent.shared.opts.lora_cook_try = False
+    cooked = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job, options)
+    assert (cooked.stopped, cooked.steps) == (None, 2)
+    assert torch.nn.Linear.forward.__qualname__ == "Linear.forward"
 
 
 def test_a_model_split_by_medvram_is_refused_in_words(lent: Any) -> None:

@@ -116,17 +116,20 @@ def lora_module(patch: pytest.MonkeyPatch, model: SdModel, folder: Path) -> Any:
     def patched(kind: type) -> Any:
         original = kind.forward  # type: ignore[attr-defined]
 
+        setattr(originals, f"{kind.__name__}_forward", original)
+
         def forward(self: Any, x: Tensor) -> Tensor:
             network_apply_weights(self)
-            return original(self, x)
+            return getattr(originals, f"{kind.__name__}_forward")(self, x)
 
         return forward
 
+    originals = SimpleNamespace()
     for kind in PATCHED:
         patch.setattr(kind, "forward", patched(kind))
     return webui.install(
         patch, "networks", loaded_networks=loaded, network_apply_weights=network_apply_weights,
-        load_network=load_network, **webui.lora_files(folder),
+        load_network=load_network, originals=originals, **webui.lora_files(folder),
     )  # fmt: skip
 
 
