@@ -6,11 +6,14 @@
   window.loraCookSaid = {};
 
   const BUSY = 1000; // milliseconds between two questions while something is going on
+  const SOON = 500;
   const IDLE = 2500;
   const SLOWEST = 30000; // while the server does not answer
   let wait = BUSY;
+  let next = 0;
   let lastBeat = "";
   let lastState = null;
+  let away = false; // whether another tab or window has been looked at
 
   const byId = (id) => document.getElementById("lora_cook_" + id);
   const onScreen = (element) => element !== null && element.offsetParent !== null;
@@ -18,9 +21,12 @@
   function ask() {
     const poll = byId("poll");
     if (poll === null || !onScreen(byId("page")) || document.hidden) {
-      setTimeout(ask, BUSY);
+      away = true;
+      askIn(BUSY);
       return;
     }
+    if (away && lastState !== null) byId("refresh").click(); // pictures may have come meanwhile
+    away = false;
     const mark = document.querySelector("#lora_cook_beat [data-beat]");
     const beat = mark === null ? "" : mark.dataset.beat;
     const answered = beat !== lastBeat || beat === "";
@@ -33,8 +39,18 @@
       lastState = state;
     }
     poll.click();
-    setTimeout(ask, wait);
+    askIn(wait);
   }
+
+  function askIn(milliseconds) {
+    clearTimeout(next);
+    next = setTimeout(ask, milliseconds);
+  }
+
+  // What a press begins is seen soon, even if it is over at once.
+  document.addEventListener("click", (event) => {
+    if (event.isTrusted && event.target.closest("#lora_cook_page button") !== null) askIn(SOON);
+  });
 
   function search(words) {
     const fold = byId("settings");

@@ -33,7 +33,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Job
 from . import show, texts
-from .bench import Bench, Counted, named
+from .bench import Bench, Counted, named, several
 from .runner import Outcome, Work
 
 
@@ -126,7 +126,8 @@ def listed(there: Counted, wish: Wish, known: Sequence[str] = ()) -> str:
     bare = without_caption(there)
     parts = []
     if bare:
-        parts.append(show.note(texts.BARE.format(count=len(bare), names=named(bare))))
+        count = several(len(bare), "picture", "pictures")
+        parts.append(show.note(texts.BARE.format(count=count, names=named(bare))))
     else:
         left = without_trigger(there, wish.trigger) if wish.trigger else len(there.images)
         parts.append(show.note(texts.ALL_TAGGED.format(
