@@ -60,7 +60,7 @@ def test_copies_boxes_the_past_and_the_trash(browser: Any, fake: str, tmp_path: 
     visitor.until("copies_told", "copy.png stays now")
     visitor.unfold("pictures")
     visitor.press("show_pictures", "Show the pictures")
-    visitor.page.locator(".lora_cook_gallery figure").nth(2).click()
+    visitor.part("gallery_view").locator("figure").nth(2).click()
     visitor.page.keyboard.press("z")
     large = visitor.page.locator(".lora_cook_canvas img")
     large.wait_for(state="visible", timeout=PATIENCE * 1000)
