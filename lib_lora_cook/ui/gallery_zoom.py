@@ -39,7 +39,8 @@ def large(path: Path, cache: Path, config: BucketConfig, floods: Sequence[str] =
         f'<div class="lora_cook_zoom" role="dialog" aria-modal="true" tabindex="-1" '
         f'aria-label="{name}" data-name="{name}" data-width="{size[0]}" '
         f'data-height="{size[1]}" data-floods="{plain(";".join(floods))}">'
-        f'<div class="lora_cook_canvas"><img src="{data_uri(data)}" alt="{name}" '
+        f'<div class="lora_cook_canvas" style="width:min(100%,{75 * size[0] / size[1]:.1f}vh)">'
+        f'<img src="{data_uri(data)}" alt="{name}" '
         f'draggable="false">{frame}</div>{tools()}'
         f"<p>{name} · {plain(told)} · {plain(texts.ZOOM_KEYS)}</p>"
         f"<p>{plain(read_card(path).image.caption)}</p></div>"

@@ -80,14 +80,14 @@ def caption_encoding(look: Look) -> list[Finding]:
 def missing_caption(look: Look) -> list[Finding]:
     """Pictures without a caption file."""
     images = [image for image in look.images if image.caption_path is None]
-    why = "no caption; run lora-cook tag, or write one"
+    why = "no caption: tag it, or write one"
     return _tagged(look, "missing_caption", images, why)
 
 
 def empty_caption(look: Look) -> list[Finding]:
     """Pictures whose caption file says nothing."""
     images = [image for image in look.images if image.caption_path and not image.caption]
-    return _tagged(look, "empty_caption", images, "the caption is empty; run lora-cook tag")
+    return _tagged(look, "empty_caption", images, "the caption is empty: tag it, or write one")
 
 
 def wrong_caption(look: Look) -> list[Finding]:
