@@ -6,7 +6,8 @@ measured is the place that differs most, against what is usual all over the pict
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from .align import Overlay, Seen, overlaid
 from .colours import recoloured
-from .marks import marks, writing
+from .marks import covered, writing
 from .prints import Box, check_pixels
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
@@ -43,6 +44,7 @@ class Difference:
     noise: float
     likeness: float
     least: float = 0.5
+    written: int = 0  # over the first one 1, over the second 2
 
     @property
     def distance(self) -> float:
@@ -57,6 +59,11 @@ class Difference:
     def fits(self) -> bool:
         """Whether most of the two lies so well that no other place can be better."""
         return self.likeness > _FITS and self.noise < _WELL
+
+
+def swapped(found: Difference) -> Difference:
+    """The same with the pictures in the other order."""
+    return replace(found, written=(0, 2, 1)[found.written])
 
 
 EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
@@ -75,20 +82,16 @@ def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box)
         found.distance > _CLEAR and lying.likeness > _HOPELESS
     ):  # what was clipped in one can be clipped in the other
         # what was clipped in one can be clipped in the other
-        turned = _measured(lying.other, lying.one, lying.likeness)
+        turned = swapped(_measured(lying.other, lying.one, lying.likeness))
         found = min(found, turned, key=lambda it: it.distance)
     return found
 
 
-def written_on(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box) -> int:
-    """1 where writing lies over `one` alone, 2 over `other` alone, 0 where there is none."""
-    lying = laid_over(_seen(one), _seen(other), mirrored, box, other_box)
-    if lying is None:
-        return 0
-    pictures = recoloured(lying.one, lying.other), lying.other
+def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, int]]) -> int:
+    """1 where these lines of writing lie over `one`, 2 where over `other`, 0 without any."""
     strokes = [0.0, 0.0]
-    for left, top, wide, high in writing(*pictures):
-        for at, pixels in enumerate(pictures):
+    for left, top, wide, high in lines:
+        for at, pixels in enumerate((one, other)):
             part = pixels[top : top + high, left : left + wide].astype(np.float32)
             strokes[at] += float(np.abs(cv2.Laplacian(part, cv2.CV_32F)).sum())
     return 0 if not any(strokes) else 1 if strokes[0] > strokes[1] else 2
@@ -98,14 +101,15 @@ def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     """The difference of two pictures of one size, `one` recoloured to be like `other`."""
     one = recoloured(one, other)
     left = residue(one, other)
-    if left.max() > _ALLOWED:
-        left[marks(one, other)] = 0
+    lines = writing(one, other) if left.max() > _ALLOWED else []
+    left[covered(left.shape, lines)] = 0
     grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
     edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
     noise = _level(left, _EVERYWHERE)
     if edges.mean() > _FEW_EDGES:
         noise = max(noise, _level(left[edges], _AT_EDGES))
-    return Difference(float(left.max()), noise, likeness)
+    written = _written_on(one, other, lines)
+    return Difference(float(left.max()), noise, likeness, written=written)
 
 
 def _level(levels: Bytes, share: float) -> float:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ...errors import UserError
 from ...jobs import Job
 from ..images import ImageFile
-from .check import EQUAL, UNLIKE, Difference, compared, written_on
+from .check import EQUAL, UNLIKE, Difference, compared, swapped
 from .distinct import Distinct
 from .prints import Print, pixel_hash
 from .search import Candidate, candidates
@@ -55,7 +55,9 @@ class Checks:
                 self._candidates[pair].append(hit)
         number = {key: at for at, key in enumerate(keys)}
         self._known = {
-            (min(number[a], number[b]), max(number[a], number[b])): difference
+            (min(number[a], number[b]), max(number[a], number[b])): (
+                difference if number[a] < number[b] else swapped(difference)
+            )
             for (a, b), difference in look.store.checks().items()
             if a in number and b in number
         }
@@ -91,12 +93,9 @@ class Checks:
         return [self._known[pair].distance for pair in pairs]
 
     def is_marked(self, one: int, other: int) -> bool:
-        """Whether writing lies over picture `one` that `other` does not have."""
-        for hit in self._candidates.get((min(one, other), max(one, other)), ())[:1]:
-            first, second = (self._look.store.pictures(self._keys[at])[0] for at in _ends(hit))
-            found = written_on(first, second, hit.mirrored, hit.box, hit.other_box)
-            return found == (1 if hit.one == one else 2)
-        return False
+        """Whether writing is known to lie over picture `one` that `other` does not have."""
+        known = self._known.get((min(one, other), max(one, other)))
+        return known is not None and known.written == (1 if one < other else 2)
 
     def variants(self) -> list[Pair]:
         """The checked pairs that differ, but not all over the picture."""
@@ -124,7 +123,8 @@ class Checks:
             [*zip(one, other, strict=True)] if len(one) == len(other) else [*product(one, other)]
         )
         found = [compared(a, b, hit.mirrored, hit.box, hit.other_box) for a, b in grounds]
-        return min(found, key=_distance)
+        best = min(found, key=_distance)
+        return best if hit.one < hit.other else swapped(best)
 
     def _equal(self, pair: Pair) -> bool:
         """Whether a JPEG that was decoded at a reduced size has the pixels of the other file."""
@@ -140,10 +140,6 @@ class Checks:
         except UserError:  # it went away in the meantime
             return False
         return hashes[0] == hashes[1]
-
-
-def _ends(hit: Candidate) -> Pair:
-    return hit.one, hit.other
 
 
 def _distance(difference: Difference) -> float:

@@ -33,10 +33,10 @@ Box = tuple[int, int, int, int]
 """left, top, width, height in pixels."""
 
 
-def marks(one: Bytes, other: Bytes) -> Mask:
-    """(height, width): where writing lies over one of two pictures (height, width, 3)."""
-    found = np.zeros(one.shape[:2], bool)
-    for left, top, wide, high in writing(one, other):
+def covered(shape: tuple[int, ...], lines: list[Box]) -> Mask:
+    """(height, width): where those lines are, and a little round them."""
+    found = np.zeros(shape[:2], bool)
+    for left, top, wide, high in lines:
         found[max(0, top - 4) : top + high + 4, max(0, left - 4) : left + wide + 4] = True
     return found
 

@@ -23,7 +23,7 @@ from .check import Difference
 from .prints import VIEW_SIDE, Print
 from .search import Candidate
 
-_VERSION = 2  # of what is measured and how; another one starts anew
+_VERSION = 3  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name text primary key, size, mtime_ns, file text);
@@ -31,7 +31,7 @@ create table if not exists prints
     (file text primary key, width, height, content text, boxes text, views blob);
 create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
 create table if not exists checks
-    (one text, other text, worst, noise, likeness, least, primary key (one, other));
+    (one text, other text, worst, noise, likeness, least, written, primary key (one, other));
 create table if not exists searches (prints text primary key, found blob);
 """
 _FIELDS = 12  # numbers that a candidate is kept as
@@ -109,7 +109,7 @@ class Store:
     def add_checks(self, found: Mapping[tuple[str, str], Difference]) -> None:
         """Remember differences."""
         rows = [(*pair, *astuple(difference)) for pair, difference in found.items()]
-        self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?)", rows)
+        self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def search(self, files: Sequence[str]) -> list[Candidate] | None:
         """What a search over just these files found, numbered as they are; None if none was."""
