@@ -51,7 +51,7 @@ def test_another_trainers_file_fills_the_settings_and_names_the_rest(tmp_path: P
 
 def test_a_small_card_changes_what_it_must() -> None:
     parts = ["character", "illustrious", "lora", "adamw8bit"]
-    small = choosing.proposed(WIDGETS, [*parts, "6gb"])
+    small = choosing.proposed(WIDGETS, [*parts, "8gb"])
     assert small != choosing.proposed(WIDGETS, [*parts, texts.ANY_CARD])
     assert small["gradient_checkpointing"] is True
     assert choosing.choices_of("card") == [texts.ANY_CARD, "6gb", "8gb", "12gb", "24gb"]
