@@ -109,6 +109,8 @@ class Handlers:
         run = self.runs().get(key) if key else next(iter(self.runs().values()), None)
         if run and not key:  # the list is not filled yet: what it would be filled with
             names = [it.name for it in runs.spread(run.loras)]
+        if run and not (typed.get("prompts") or "").strip():
+            typed["prompts"] = self._files(run.name, "")[1]
         loras = tuple(str(it) for it in run.loras if it.name in names) if run else ()
         config, problems = read_sweep(typed, loras, self.sweep)
         tagger = tagger if tagger in self.host.taggers() else ""

@@ -129,9 +129,9 @@ def test_a_sheet_that_is_asked_for_before_the_list_is_there_takes_the_newest_run
         return lambda job: Outcome("a sheet")
 
     monkeypatch.setattr(tasting, "taste_work", taste)
-    values = ["kafka" if it.name == "prompts" else it.value for it in kitchen.sweep]
-    assert kitchen.on_taste("", None, [], "", "", *values)[0] == ""
+    assert kitchen.on_taste("", None, [], "", "", *(it.value for it in kitchen.sweep))[0] == ""
     kitchen.runner.wait(WAIT)
+    assert drawn[0].config.prompts == ("kafka",)
     assert [Path(it).name for it in drawn[0].config.loras] == [
         "kafka-000001.safetensors", "kafka-000002.safetensors",
     ]  # fmt: skip
