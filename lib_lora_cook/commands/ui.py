@@ -37,5 +37,8 @@ def ui(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     host = StandaloneHost(home, taggers={"toy": meal.TAGGER})
     samples = {"sample_prompts": (TRIGGER,), "sample_every_n_epochs": 1}
     starter = Starter(home / "datasets" / TRIGGER, write_dirty_dataset, TRIGGER, meal.SIDE)
-    open_page(host, options.port, recipe={**meal.page_recipe(), **samples}, starter=starter)
+    open_page(
+        host, options.port, recipe={**meal.page_recipe(), **samples}, starter=starter,
+        ended=lambda: job.cancelled,
+    )  # fmt: skip
     return {"port": options.port}

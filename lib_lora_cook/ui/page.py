@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ def open_page(
     *,
     recipe: Mapping[str, Any] | None = None,
     starter: Starter | None = None,
-    wait: bool = True,
-) -> Any:
-    """Serve the tab on this machine's own address until Ctrl-C; returns gradio's app.
+    ended: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serve the tab on this machine's own address until it is `ended`, or by Ctrl-C.
 
     `recipe` sets what widgets show at first, by kohya's name; `starter` is a dataset to begin with.
     UserError where gradio is missing.
@@ -37,10 +38,10 @@ def open_page(
     except ImportError:
         raise UserError(texts.NO_GRADIO, "", texts.NO_GRADIO_TO_DO) from None
     page = build_page(host, recipe, starter=starter)
-    app = launch(page, port, [str(folder) for folder in (*host.output_dirs, host.lora_dir)])
-    if wait:
-        page.block_thread()
-    return app
+    launch(page, port, [str(folder) for folder in (*host.output_dirs, host.lora_dir)])
+    while not ended():
+        time.sleep(0.2)
+    page.close()
 
 
 def build_page(host: Host, recipe: Mapping[str, Any] | None = None, **options: Any) -> Any:

@@ -70,6 +70,10 @@ def served(command: list[str], home: Path) -> Iterator[str]:
             yield address
         finally:
             server.terminate()
+            try:
+                server.wait(PATIENCE)  # a page that does not end when it is asked to is a mistake
+            finally:
+                server.kill()
 
 
 def answers(address: str) -> bool:
