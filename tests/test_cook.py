@@ -70,7 +70,13 @@ def test_each_epoch_has_its_file_and_the_last_one_has_the_plain_name(
     assert meal.cooked.loras == [tmp_path / "loras" / name for name in names]
     assert (meal.cooked.steps, meal.cooked.stopped) == (12, None)
     assert sorted(it.name for it in (tmp_path / "loras").iterdir()) == sorted(
-        [*names, *(Path(name).stem + ".json" for name in names), "tiny.state", "tiny.toml"]
+        [
+            *names,
+            *(Path(name).stem + ".json" for name in names),
+            "tiny.jsonl",
+            "tiny.state",
+            "tiny.toml",
+        ]
     )
     for number, path in enumerate(meal.cooked.loras, 1):
         metadata = read_file(path)[1]
