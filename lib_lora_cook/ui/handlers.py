@@ -14,7 +14,7 @@ import gradio as gr
 from .. import config_file
 from ..errors import UserError
 from ..hosts.base import Host
-from . import charts, gallery, remembered, runs, show, tasting, texts, work
+from . import charts, gallery, progress, remembered, runs, show, tasting, texts, work
 from .form import Widget, read_sweep, read_training
 from .runner import Runner, Snapshot, Work, short_home
 from .sheet import tray_html
@@ -46,9 +46,9 @@ class Handlers:
                  f"{snapshot.number} {[it[-1:] for _, it in snapshot.curves]}",
                  str(snapshot.paused), tray_mark(snapshot, sheet)]  # fmt: skip
         old = [*seen.split("/"), *[""] * len(marks)]
-        updates: Updates = [show.beat(snapshot, time.time())] + [KEEP] * 12
+        updates: Updates = [progress.beat(snapshot, time.time())] + [KEEP] * 12
         if snapshot.busy or marks[0] != old[0]:
-            updates[1] = show.now(snapshot)
+            updates[1] = progress.now(snapshot)
         if marks[:2] != old[:2]:
             updates[2] = "\n".join(snapshot.log)
         if marks[0] != old[0]:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..hosts.base import Host
-from . import show, texts
+from . import progress, show, texts
 from .bench import Bench, Starter
 from .clean_tab import CleanHandlers, CleanTab, build_clean
 from .components import button, hidden, html, line, listen, log_box, make
@@ -106,7 +106,7 @@ def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> Non
 def _build_watch() -> Watch:
     """The panel at the top."""
     with gr.Row(elem_id="lora_cook_watch"):
-        now = gr.HTML(show.now(Snapshot()), elem_id="lora_cook_now")
+        now = gr.HTML(progress.now(Snapshot()), elem_id="lora_cook_now")
         stop = make(
             gr.Button, value=texts.STOP, variant="stop", interactive=False, scale=0, min_width=96,
             elem_id="lora_cook_stop",
