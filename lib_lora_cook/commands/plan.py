@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import config_file
 from ..config import TrainingConfig
-from ..dataset.images import ImageFile, is_picture_name, scan_subset
+from ..dataset.images import ImageFile, picture_folders, scan_subset
 from ..errors import UserError
 from ..jobs import ConsoleJob
 from .base import Verbs, add_verb, make_host
@@ -52,10 +52,7 @@ def plan_folder(folder: Path, batch: int) -> dict[str, Any]:
 
 def counted_folders(folder: Path) -> dict[Path, list[ImageFile]]:
     """The pictures of a folder, or those of each subfolder if it holds none itself."""
-    holds = any(is_picture_name(path.name) for path in folder.iterdir() if path.is_file())
-    subfolders = [it for it in sorted(folder.iterdir()) if it.is_dir() and it.name[0] != "."]
-    folders = [folder] if holds or not subfolders else subfolders
-    return {path: scan_subset(path, []) for path in folders}
+    return {path: scan_subset(path, []) for path in picture_folders(folder)}
 
 
 def plan_of(

@@ -124,6 +124,19 @@ def _names_below(folder: Path) -> list[str]:
     return found
 
 
+def picture_folders(folder: Path) -> list[Path]:
+    """The folder, or, where it holds no picture itself, its subfolders that do. OSError."""
+    if _holds_pictures(folder):
+        return [folder]
+    below = (it for it in sorted(folder.iterdir()) if it.is_dir() and not it.name.startswith("."))
+    return [it for it in below if _holds_pictures(it)] or [folder]
+
+
+def _holds_pictures(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(is_picture_name(it.name) and it.is_file() for it in entries)
+
+
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture; hidden ones and masks are not."""
     stem, extension = os.path.splitext(name)

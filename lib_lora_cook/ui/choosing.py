@@ -12,6 +12,7 @@ from ..recipes.read import Choice, choices, read_recipe
 from . import texts
 from .form import Widget, shown, values_of
 from .show import plain
+from .subsets import differing
 
 PARTS = ("kind", "base", "network", "optimizer", "card")
 OWN = (
@@ -64,4 +65,4 @@ def imported(path: Path) -> tuple[dict[str, str | bool], list[str]]:
     foreign = read_foreign(path)
     config, problems = config_of(foreign.table, path.resolve().parent)
     told = [texts.NOT_HERE.format(name=name) for name in foreign.unknown]
-    return values_of(config), [*told, *problems]
+    return values_of(config), [*told, *differing(config.subsets), *problems]

@@ -74,8 +74,9 @@ def field(widget: Widget) -> Any:
     if widget.kind == "choice":
         return make(gr.Dropdown, choices=list(widget.choices), **wishes)
     rows = 3 if widget.kind == "lines" else 1
+    most = 8 if widget.name == "image_dir" else rows  # a run that is taken over may have several
     hint = texts.NOT_SET if widget.optional else None
-    return make(gr.Textbox, lines=rows, max_lines=max(rows, 1), placeholder=hint, **wishes)
+    return make(gr.Textbox, lines=rows, max_lines=most, placeholder=hint, **wishes)
 
 
 def html(name: str, value: str = "") -> Any:

@@ -23,7 +23,7 @@ from ..config import (
     settings_of,
 )
 from ..config_file import config_of
-from . import texts
+from . import subsets, texts
 
 Kind = Literal[
     "text", "whole", "number", "choice", "tick", "list", "sizes", "numbers", "wholes", "lines"
@@ -102,9 +102,9 @@ def _widget(item: Field[Any], group: str, hint: Any, value: Any, main: bool) -> 
     optional = get_origin(hint) is UnionType
     choices = item.metadata["choices"]
     kind: Kind = "choice" if choices else _KINDS[inner[0] if optional else hint]
-    return Widget(
-        item.name, group, kind, shown(value), item.metadata["help"], choices, optional, main
-    )
+    more = texts.MORE_HELP.get(item.name)
+    told = item.metadata["help"] + (f"; {more}" if more else "")
+    return Widget(item.name, group, kind, shown(value), told, choices, optional, main)
 
 
 def shown(value: Any) -> str | bool:
@@ -126,24 +126,28 @@ def shown(value: Any) -> str | bool:
 
 
 def values_of(config: TrainingConfig) -> dict[str, str | bool]:
-    """What the widgets show for a run; of its subsets, the first."""
+    """What the widgets show for a run; what its subsets have of their own besides, the first's."""
     groups = [getattr(config, group) for group in GROUPS]
-    return {
+    values = {
         name: shown(value)
         for group in [*groups, *config.subsets[:1]]
         for name, _, value in settings_of(group)
     }
+    if not config.subsets:
+        return values
+    each = (subsets.image_dirs(config.subsets), subsets.repeats_text(config.subsets))
+    return values | dict(zip(subsets.OF_EACH, each, strict=True))
 
 
 def read_training(
     values: Mapping[str, Any], folder: Path, widgets: list[Widget] | None = None
 ) -> tuple[TrainingConfig, list[Problem]]:
     """(the run, all that is wrong) of the widgets' values; paths are taken relative to `folder`."""
-    table, problems = read_values(values, widgets or training_widgets())
-    config, more = config_of({**table, "subsets": [{}]}, folder)
-    if "image_dir" in table and not table["image_dir"]:
-        problems.append(texts.NO_FOLDER)
-    problems += plain_names(table)
+    shared = {name: it for name, it in values.items() if name not in subsets.OF_EACH}
+    table, problems = read_values(shared, widgets or training_widgets())
+    tables, wrong = subsets.subsets_of(values, folder)
+    config, more = config_of({**table, "subsets": tables}, folder)
+    problems += [*wrong, *plain_names(table)]
     return config, list(dict.fromkeys([*problems, *more]))
 
 

@@ -16,6 +16,7 @@ from .components import button, choice, fold, html, listen
 from .form import Widget, shown, values_of
 from .gather_tab import Updates
 from .runner import short_home
+from .subsets import differing
 
 KEEP: dict[str, Any] = gr.update()
 
@@ -58,10 +59,12 @@ class KeptHandlers:
         if run is None:
             return [show.note(texts.NO_RUNS), *[KEEP] * len(self.widgets)]
         try:
-            values = values_of(read_run(run.file))
+            config = read_run(run.file)
         except UserError as error:
             return [show.problems([short_home(str(error))]), *[KEEP] * len(self.widgets)]
+        values = values_of(config)
         told = show.note(texts.RUN_AGAIN_TOLD.format(name=one))
+        told += "".join(map(show.note, differing(config.subsets)))
         return [told, *(values.get(it.name, KEEP) for it in self.widgets)]
 
 

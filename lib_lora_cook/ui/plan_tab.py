@@ -59,16 +59,18 @@ class PlanHandlers:
         """num_repeats and max_train_epochs as proposed."""
         return (told or {}).get("numbers") or [gr.update(), gr.update()]
 
-    def on_leave_out(self, folder: str, told: dict[str, list[str]]) -> str:
+    def on_leave_out(self, told: dict[str, list[str]]) -> str:
         """Put the smallest pictures into the trash; what keeps it from being done."""
-        changes = plan_trash([Path(it) for it in (told or {}).get("names", [])], "just over a row")
         if self.bench.busy:
             return show.problems([f"{texts.BUSY}: {texts.BUSY_TO_DO}"])
-        try:
-            apply_changes(Path(folder.strip()), changes, null_job, texts.LEFT_OUT_WHAT)
-        except (UserError, OSError) as error:
-            return show.problems([short_home(str(error))])
-        self.bench.forget_look(Path(folder.strip()))
+        paths = [Path(it) for it in (told or {}).get("names", [])]
+        for folder in dict.fromkeys(path.parent for path in paths):
+            changes = plan_trash([it for it in paths if it.parent == folder], "just over a row")
+            try:
+                apply_changes(folder, changes, null_job, texts.LEFT_OUT_WHAT)
+            except (UserError, OSError) as error:
+                return show.problems([short_home(str(error))])
+            self.bench.forget_look(folder)
         return ""
 
     def on_measure(self, *values: Any) -> str:
@@ -98,7 +100,7 @@ def build_plan(fields: dict[str, Any], base: Any, problems: Any, handlers: PlanH
     asked = [base, *(fields[name] for name in COUNTED)]
     outputs = [shown, use, leave, told]
     listen(use.click, handlers.on_use, [told], [fields["num_repeats"], fields["max_train_epochs"]])
-    left = listen(leave.click, handlers.on_leave_out, [fields["image_dir"], told], [problems])
+    left = listen(leave.click, handlers.on_leave_out, [told], [problems])
     listen(left.then, handlers.on_plan, asked, outputs)
     widgets = [fields[it.name] for it in handlers.widgets]
     listen(measure.click, handlers.on_measure, widgets, [problems])

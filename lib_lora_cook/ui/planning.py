@@ -30,12 +30,16 @@ from ..training.plan import (
     sum_text,
 )
 from . import texts
+from .bench import named
 from .gallery import data_uri
 from .runner import short_home
-from .show import note, plain
+from .show import note, plain, table
+from .subsets import folders_of
 
 DRAWN, SIDE = 12, 176
 """Buckets that are drawn, and pixels of the longest side of a picture in one."""
+Several = Sequence[Sequence[ImageFile]]
+"""The pictures of each subset."""
 LARGE_BASES = ("sdxl", "pdxl", "pony", "illustrious", "noob")
 
 
@@ -59,7 +63,7 @@ def scanned(folder: str) -> tuple[list[ImageFile], list[Failure]]:
     return _scanned(path, changed)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def _scanned(folder: Path, changed: int) -> tuple[list[ImageFile], list[Failure]]:
     failed: list[Failure] = []
     return scan_subset(folder, failed), failed
@@ -75,39 +79,70 @@ def rule_for(base: str, optimizer_type: str) -> Rule:
 def proposal(folder: str, batch_size: int, rule: Rule = GUIDES) -> Plan | None:
     """The guide's repeats and epochs for a folder; None where there is no picture."""
     try:
-        images, _ = scanned(folder) if folder.strip() else ([], [])
+        counts = [len(scanned(it)[0]) for it in folders_of(folder, Path.cwd())]
     except UserError:
         return None
-    return propose([len(images)], batch_size, rule) if images else None
+    return propose(counts, batch_size, rule) if any(counts) else None
 
 
 def planned(config: TrainingConfig, rule: Rule, cache: Path) -> Planned:
-    """The plan of a run of one folder."""
-    subset = with_repeats(config.subsets[0])
-    if not subset.image_dir.strip():
+    """The plan of a run."""
+    config = replace(config, subsets=tuple(map(with_repeats, config.subsets)))
+    if not config.subsets[0].image_dir.strip():
         return Planned(note(texts.PLAN_EMPTY))
     try:
-        images, failed = scanned(subset.image_dir)
+        found = [scanned(it.image_dir) for it in config.subsets]
     except UserError as error:
         return Planned(note(short_home(str(error))))
-    config = replace(config, subsets=(subset,))
-    pictures, problem = fitted(config, images)
-    told = [found_text(images, failed), *([problem] if problem else [])]
+    several = [images for images, _ in found]
+    counts = list(map(len, several))
+    pictures, problem = fitted(config, several)
+    everything = [it for images in several for it in images]
+    failed = [it for _, missing in found for it in missing]
+    told = [found_text(everything, failed), *([problem] if problem else [])]
     batch = config.loop.train_batch_size
-    own = own_plan(config, pictures)
-    told.append(texts.PLAN_OWN.format(sum=sum_text(own, [len(images)], batch)))
-    wanted = propose([len(images)], batch, rule)
-    numbers = (str(wanted.num_repeats[0]), str(wanted.epochs))
-    differs = numbers != (str(own.num_repeats[0]), str(own.epochs))
+    own, wanted = own_plan(config, pictures), propose(counts, batch, rule)
+    told.append(texts.PLAN_OWN.format(sum=sum_text(own, counts, batch)))
+    numbers = (repeats_of(wanted), str(wanted.epochs))
+    differs = numbers != (repeats_of(own), str(own.epochs))
     if differs:
-        told.append(texts.PLAN_GUIDE.format(sum=sum_text(wanted, [len(images)], batch)))
-    extra = tuple(it.path for it in smallest(images))
-    if extra:
-        names = ", ".join(path.name for path in extra[:6])
-        left = len(images) - len(extra)
-        told.append(texts.LEAVE_OUT.format(count=len(extra), left=left, names=names))
-    html = "".join(map(note, told)) + buckets(bucket_uses(pictures), pictures, cache)
-    return Planned(html, numbers if differs else None, extra)
+        told.append(texts.PLAN_GUIDE.format(sum=sum_text(wanted, counts, batch)))
+    extra = [smallest(images) for images in several]
+    rows = subset_table(config, several, wanted, extra) if len(several) > 1 else ""
+    html = "".join(map(note, told)) + rows + "".join(map(note, leave_out(several, extra)))
+    html += buckets(bucket_uses(pictures), pictures, cache)
+    paths = tuple(it.path for images in extra for it in images)
+    return Planned(html, numbers if differs else None, paths)
+
+
+def repeats_of(plan: Plan) -> str:
+    """What num_repeats would show."""
+    same = len(set(plan.num_repeats)) == 1
+    return ", ".join(map(str, plan.num_repeats[:1] if same else plan.num_repeats))
+
+
+def subset_table(config: TrainingConfig, several: Several, wanted: Plan, extra: Several) -> str:
+    """Each subset: its pictures, its repeats, those that even it out, how many to leave out."""
+    rows = [
+        (Path(subset.image_dir).name, len(images), subset.num_repeats, repeats,
+         f"{len(images)} × {repeats} = {len(images) * repeats}", len(out) or "")
+        for subset, images, repeats, out in zip(
+            config.subsets, several, wanted.num_repeats, extra, strict=True
+        )
+    ]  # fmt: skip
+    return table(texts.SUBSET_HEADS, [*rows, ("", "", "", "", f"T = {wanted.total}", "")])
+
+
+def leave_out(several: Several, extra: Several) -> list[str]:
+    """Which pictures bring each folder that is just over a row of the guide's down to it."""
+    told = [
+        texts.LEAVE_OUT.format(
+            folder=out[0].path.parent.name, count=len(out), left=len(images) - len(out),
+            names=named([it.path for it in out], 6),
+        )
+        for images, out in zip(several, extra, strict=True) if out
+    ]  # fmt: skip
+    return [*told, texts.LEAVE_OUT_WHICH] if told else []
 
 
 def found_text(images: Sequence[ImageFile], failed: Sequence[Failure]) -> str:
@@ -120,7 +155,7 @@ def found_text(images: Sequence[ImageFile], failed: Sequence[Failure]) -> str:
     return text
 
 
-def fitted(config: TrainingConfig, images: Sequence[ImageFile]) -> tuple[list[Picture], str]:
+def fitted(config: TrainingConfig, several: Several) -> tuple[list[Picture], str]:
     """(the pictures in their buckets, what is wrong with the first that fits none)."""
     pictures, problem = [], ""
     try:
@@ -128,24 +163,26 @@ def fitted(config: TrainingConfig, images: Sequence[ImageFile]) -> tuple[list[Pi
     except UserError as error:
         return [], str(error)
     fits: dict[tuple[int, int], BucketFit] = {}
-    for image in images:
+    pairs = zip(config.subsets, several, strict=True)
+    for subset, image in ((subset, image) for subset, images in pairs for image in images):
         size = (image.width, image.height)
         try:
             fits[size] = fits.get(size) or bucket_for(size, config.bucket, sizes)
         except UserError as error:
             problem = problem or f"{image.path.name}: {error}"
             continue
-        pictures.append(Picture(image, config.subsets[0], image.caption, fits[size]))
+        pictures.append(Picture(image, subset, image.caption, fits[size]))
     return pictures, problem
 
 
 def own_plan(config: TrainingConfig, pictures: Sequence[Picture]) -> Plan:
     """What the settings come to, counted bucket by bucket as the run counts."""
-    repeats = config.subsets[0].num_repeats or 1
-    sizes = Counter(picture.fit.bucket for picture in pictures)
-    epoch = {size: repeats * count for size, count in sizes.items()}
+    epoch: Counter[tuple[int, int]] = Counter()
+    for picture in pictures:
+        epoch[picture.fit.bucket] += picture.subset.num_repeats or 1
     steps, epochs = steps_of(batches_per_epoch(epoch, config.loop.train_batch_size), config.loop)
-    return Plan((repeats,), sum(epoch.values()), epochs, steps)
+    repeats = tuple(it.num_repeats or 1 for it in config.subsets)
+    return Plan(repeats, sum(epoch.values()), epochs, steps)
 
 
 def buckets(uses: Sequence[BucketUse], pictures: Sequence[Picture], cache: Path) -> str:

@@ -81,5 +81,5 @@ def cook_values(dataset: str, trigger: str) -> Updates:
     """image_dir, class_tokens, output_name, num_repeats and max_train_epochs for a dataset."""
     plain = "".join(it for it in trigger or Path(dataset).name if it not in '/\\:*?"<>|')
     found = planning.proposal(dataset, BATCH)
-    numbers = [str(found.num_repeats[0]), str(found.epochs)] if found else [KEEP, KEEP]
+    numbers = [planning.repeats_of(found), str(found.epochs)] if found else [KEEP, KEEP]
     return [dataset, trigger, plain or KEEP, *numbers]

@@ -253,15 +253,21 @@ GROUPS = {
     "sweep": "Sheet",
 }
 NOT_SET = "empty: not set"
+MORE_HELP = {
+    "image_dir": "a folder of folders makes each of them a subset",
+    "num_repeats": "one number for all subsets, or one each: 5, 3, 1, 2",
+}
+"""What the page adds to a setting's own help."""
+SUBSET_HEADS = ("Folder", "Pictures", "Repeats", "Proposed", "Seen in an epoch", "Leave out")
+REPEATS_COUNT = "num_repeats has {count} numbers, and there are {folders} folders with pictures"
+ONE_FOR_ALL = "{name} differs between the subsets: the page has the first one's for all"
 USE_PLAN = "Use these numbers"
 PLAN_EMPTY = "Give a folder of pictures, and its repeats and epochs are proposed here."
 PLAN = "{images} pictures, {captions} with a caption."
 PLAN_OWN = "These settings: {sum}."
 PLAN_GUIDE = "The guide's: {sum}."
-LEAVE_OUT = (
-    "{count} over {left}: without the smallest ({names}) the repeats come out even. Leaving them "
-    "out can be undone in Clean."
-)
+LEAVE_OUT = "{folder}: {count} over {left}, so that the repeats come out even without {names}."
+LEAVE_OUT_WHICH = "Those are the smallest. Leaving them out can be undone in Clean."
 LEAVE_OUT_BUTTON = "Leave them out"
 LEFT_OUT_WHAT = "leave out the smallest"
 BUCKET_USE = (

@@ -40,7 +40,7 @@ def test_numbers_and_pictures_that_are_proposed_are_taken_over(
     assert "23 images" in html
     assert (use["visible"], leave["visible"]) == (True, True)
     assert plans.on_use(told) == told["numbers"]
-    assert plans.on_leave_out(str(folder), told) == ""
+    assert plans.on_leave_out(told) == ""
     assert len(list(folder.glob("*.png"))) == 20
     _, _, leave, told = plans.on_plan("sd15", *values(plans, image_dir=str(folder)))
     assert (leave["visible"], told["names"]) == (False, [])
