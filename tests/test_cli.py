@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +163,29 @@ def test_a_real_shell_gets_the_one_line_and_nothing_of_the_libraries(
     assert str(checkpoint) in done.stderr
     assert snapshot(tmp_path) == before
     assert snapshot(home) == {}
+
+
+def silent(parser: argparse.ArgumentParser, said: Any = None) -> Iterator[str]:
+    """The verbs and actions whose result nothing says in words; an action may say its verb's."""
+    said = parser.get_default("tell") or said
+    below = [it for it in parser._actions if isinstance(it, argparse._SubParsersAction)]
+    if not below and not said:
+        yield parser.prog
+    for choice in below:
+        for inner in choice.choices.values():
+            yield from silent(inner, said)
+
+
+def test_every_verb_tells_a_person_its_result_in_words() -> None:
+    assert list(silent(cli.make_parser())) == []
+
+
+def test_a_plan_and_a_history_are_told_in_sentences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_pictures(tmp_path / "kafka", 3)
+    assert cli.main(["plan", str(folder)]) == 0
+    assert cli.main(["undo", str(folder), "--list"]) == 0
+    told = capsys.readouterr().out
+    assert "epochs ÷ 2 batch =" in told
+    assert "Nothing was changed here." in told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,13 +16,13 @@ Verbs = Any
 
 
 def add_verb(verbs: Verbs, name: str, verb: Verb, what: str, example: str) -> Any:
-    """A verb with its help and an example; `tell` says its result to a person."""
+    """A verb with its help and an example; its default `tell` says the result to a person."""
     parser = verbs.add_parser(
         name, help=what, description=what, epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
-    parser.set_defaults(verb=verb, tell=lambda result: json.dumps(result, indent=2))
+    parser.set_defaults(verb=verb)
     return parser
 
 

@@ -13,7 +13,7 @@ from .. import config_file
 from ..config import TrainingConfig
 from ..dataset.images import ImageFile, picture_folders, scan_subset
 from ..errors import UserError
-from ..jobs import ConsoleJob
+from ..jobs import ConsoleJob, clock
 from .base import Verbs, add_verb, make_host
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument("what", type=Path, metavar="DIR|RUN.toml", help="pictures, or a run file")
     parser.add_argument("--batch", type=int, default=2, help="pictures a step (for a folder)")
+    parser.set_defaults(tell=tell_plan)
     parser.add_argument(
         "--measure", action="store_true", help="try a few steps: time and memory (for a run)"
     )
@@ -43,6 +44,29 @@ def plan(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     config = config_file.read_run(options.what)
     told = plan_run(config, job)
     return {**told, "measured": measured(config, job)} if options.measure else told
+
+
+def tell_plan(result: dict[str, Any]) -> str:
+    """A line a folder, the sum, and what else was found."""
+    lines = [
+        f"{it['image_dir']}: {it['images']} images × {it['num_repeats']} repeats"
+        for it in result["subsets"]
+    ]
+    lines.append(result.get("sum", f"{result['epochs']} epochs, {result['steps']} steps"))
+    if leave_out := result.get("leave_out"):
+        lines.append(f"Leave out, to come down to the table's row: {', '.join(leave_out)}")
+    for it in result.get("buckets", []):
+        width, height = it["bucket"]
+        lines.append(
+            f"bucket {width}×{height}: {it['images']} images, {it['cut_off']:.0%} cut off, "
+            f"at most {it['most']:.0%} of {it['most_of']}"
+        )
+    if tried := result.get("measured"):
+        lines.append(
+            f"{tried['seconds_per_step']:.2f} s a step, {clock(tried['seconds'])} in all, "
+            f"{tried['peak_bytes'] / 2**20:,.0f} MiB"
+        )
+    return "\n".join(lines)
 
 
 def plan_folder(folder: Path, batch: int) -> dict[str, Any]:

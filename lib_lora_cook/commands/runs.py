@@ -45,7 +45,7 @@ def add_verbs(verbs: Verbs) -> None:
     again.add_argument("run", type=Path, metavar="RUN.toml")
     again.add_argument("--set", nargs="+", required=True, metavar="NAME=VALUE", help="as in TOML")
     again.add_argument("--out", type=Path, required=True, metavar="RUN.toml")
-    again.set_defaults(verb=run_again)
+    again.set_defaults(verb=run_again, tell=lambda result: f"Written: {result['run']}")
     add_queue(verbs)
 
 

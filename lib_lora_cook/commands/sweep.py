@@ -43,6 +43,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("--steps", type=int, default=20, help="sampling steps")
     parser.add_argument("--batch", type=int, default=8, help="pictures drawn at once")
     parser.add_argument("--cfg", type=float, default=0.0, help="how closely to follow the prompt")
+    parser.set_defaults(tell=tell_sweep)
 
 
 def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
@@ -79,6 +80,20 @@ def sweep(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     sheet = write_sweep(done, config, options.out, " | ".join(config.prompts))
     note_on_card(done)
     return {"sheet": str(sheet), **told(done, options.out), "stopped": done.stopped}
+
+
+def tell_sweep(result: dict[str, Any]) -> str:
+    """Where the sheet is, and what was picked, and why."""
+    lines = [f"The sheet: {result['sheet']}"]
+    if pick := result["pick"]:
+        lines.append(
+            f"The pick: {Path(pick['lora']).stem} at weight {pick['weight']:g}: {pick['why']}"
+        )
+    if result["stopped"]:
+        lines.append(
+            f"It was stopped: {result['stopped']}. {len(result['cells'])} cells are there."
+        )
+    return "\n".join(lines)
 
 
 def taught_by(dataset: Path) -> dict[str, list[ImageFile]]:

@@ -12,7 +12,7 @@ from typing import Any
 from .. import config_file
 from ..config import TrainingConfig
 from ..errors import UserError
-from ..jobs import ConsoleJob, null_job
+from ..jobs import ConsoleJob, clock, null_job
 from .base import Verbs, add_verb, make_host
 
 
@@ -25,6 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("run", type=Path, metavar="RUN.toml", help="the run file")
     parser.add_argument("--resume", action="store_true", help="go on where the run was stopped")
     parser.add_argument("--events", type=Path, help="write one JSON line an event to this file")
+    parser.set_defaults(tell=tell_trained)
 
 
 def train(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
@@ -46,6 +47,17 @@ def train(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
         "seconds": round(cooked.seconds, 2), "peak_bytes": peak_bytes(), "stopped": cooked.stopped,
         "settled": cooked.settled,
     }  # fmt: skip
+
+
+def tell_trained(result: dict[str, Any]) -> str:
+    """The files, and what they took."""
+    if "loras" not in result:
+        return ""  # a process beside the first one
+    took, peak = clock(result["seconds"]), result["peak_bytes"] / 2**20
+    stopped = f" It was stopped: {result['stopped']}." if result["stopped"] else ""
+    return "\n".join(
+        [*result["loras"], f"{result['steps']} steps in {took}, {peak:,.0f} MiB at most.{stopped}"]
+    )
 
 
 def events_to(path: Path) -> Callable[[Any], None]:

@@ -21,6 +21,7 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument("--port", type=int, default=PORT, help=f"{PORT} if left out")
     parser.add_argument("--home", type=Path, help="the folder for LoRAs, taggers and pictures")
+    parser.set_defaults(tell=lambda result: f"The page at port {result['port']} is closed.")
 
 
 def ui(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the dataset")
     parser.add_argument("--list", action="store_true", help="show the changes, take none back")
     parser.add_argument("--to", metavar="ID", help="take back all changes after this one")
+    parser.set_defaults(tell=tell_undone)
 
 
 def undo(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
@@ -31,3 +32,15 @@ def undo(options: argparse.Namespace, job: ConsoleJob) -> dict[str, Any]:
     if options.list:
         return {"history": [vars(entry) for entry in journal.history(options.folder)]}
     return {"undone": journal.undo(options.folder, options.to, job)}
+
+
+def tell_undone(result: dict[str, Any]) -> str:
+    """What was taken back; or a line a change, the oldest first."""
+    if "undone" in result:
+        return "\n".join(result["undone"]) or "There is nothing to take back."
+    lines = [
+        f"{it['id']}  {it['time']}  {it['what']}, {it['changes']} files"
+        + (", taken back" if it["undone"] else "")
+        for it in result["history"]
+    ]
+    return "\n".join(lines) or "Nothing was changed here."
