@@ -242,15 +242,38 @@ def test_the_door_from_the_host_is_thin() -> None:
     assert len(source.splitlines()) <= 60
 
 
-def needs_a_page_or_a_webui() -> set[str]:
-    """Modules that cannot be imported without gradio or a WebUI, by what they import at the top."""
+@cache
+def imported_at_the_top() -> dict[str, set[str]]:
+    """Module -> what it imports when it is imported itself."""
     top: dict[str, set[str]] = {}
     for module, path in modules().items():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in list(ast.walk(tree)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            if checking or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 node.body = [ast.Pass()]
         top[module] = {name for _, name in imports(tree, module)}
+    return top
+
+
+@pytest.mark.parametrize("name", ["a1111", "forge", "reforge", "neo"])
+def test_what_takes_long_to_import_is_not_imported_when_a_webui_starts(name: str) -> None:
+    top, reached = imported_at_the_top(), {"api", "ui.tab", "ui.runs", "ui.sending"}
+    reached |= {f"hosts.{it}" for it in ("axes", "detect", "send", "settings", name)}
+    while True:
+        names = {it.removeprefix(f"{PACKAGE}.") for module in reached for it in top[module]}
+        names |= {it.rpartition(".")[0] for it in names}  # from a import b, of something in a
+        if names & set(top) <= reached:
+            break
+        reached |= names & set(top)
+    slow = " ".join(("lycoris", "diffusers", "onnxruntime", "gallery_dl", "scipy", "spandrel"))
+    assert {m for m in reached if any(inside(it, slow) for it in top[m])} == set()
+    assert "ui.taste_tab" in reached and "hosts.webui" in reached
+
+
+def needs_a_page_or_a_webui() -> set[str]:
+    """Modules that cannot be imported without gradio or a WebUI, by what they import at the top."""
+    top = imported_at_the_top()
     bound = {m for m, names in top.items() if {n.split(".")[0] for n in names} & HOST_MODULES}
     bound |= {m for m, names in top.items() if any(inside(n, "gradio") for n in names)}
     while True:

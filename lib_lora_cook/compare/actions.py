@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from ..config import SweepConfig
 from ..errors import UserError
 from .grid import Cell
@@ -14,14 +16,23 @@ TRASH = "lora_cook_trash"
 """The folder beside the LoRA files that keeps those that were thrown away."""
 
 
-def infotext(cell: Cell, config: SweepConfig) -> str:
-    """Prompt and settings of a cell's first picture as the WebUIs' txt2img pastes them."""
+def infotext(cell: Cell, config: SweepConfig, picture: Image.Image | None = None) -> str:
+    """Prompt and settings of a cell's first picture as the WebUIs' txt2img pastes them.
+
+    A WebUI writes what it drew a picture with into it, the sampler among it: then that counts.
+    """
     worn = f" <lora:{cell.lora.stem}:{cell.weight:g}>" if cell.lora else ""
+    written = str(picture.info.get("parameters", "")) if picture else ""
+    told = written.rpartition("\n")[2] or settings_line(cell, config)
+    return f"{cell.prompt}{worn}\nNegative prompt: {config.negative_prompt}\n{told}"
+
+
+def settings_line(cell: Cell, config: SweepConfig) -> str:
+    """What is known of a cell's settings without a word from the host."""
     facts = {"Steps": config.steps, "CFG scale": f"{config.cfg_scale:g}", "Seed": cell.seeds[0]}
     if config.width and config.height:
         facts["Size"] = f"{config.width}x{config.height}"
-    told = ", ".join(f"{name}: {value}" for name, value in facts.items())
-    return f"{cell.prompt}{worn}\nNegative prompt: {config.negative_prompt}\n{told}"
+    return ", ".join(f"{name}: {value}" for name, value in facts.items())
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ def write_sweep(sweep: Sweep, config: SweepConfig, folder: Path, title: str) -> 
         write_cell(sweep, config, index, folder)
     cells = [cell for cell, _ in sweep.cells]
     shown = sweep.pick.cell if sweep.pick else next((it for it in cells if it.lora), cells[0])
-    facts = {"lora_cook": json.dumps(asdict(config)), "parameters": infotext(shown, config)}
+    told = infotext(shown, config, sweep.previews[shown])
+    facts = {"lora_cook": json.dumps(asdict(config)), "parameters": told}
     path = folder / "sheet.png"
     save_sheet(draw_sheet(lay_out(sweep, config, title)), path, facts)
     return path
@@ -148,7 +149,7 @@ def write_cell(sweep: Sweep, config: SweepConfig, index: int, folder: Path) -> P
     cell, _ = sweep.cells[index - 1]
     facts = {
         "lora": str(cell.lora or ""), "weight": f"{cell.weight:g}", "prompt": cell.prompt,
-        "parameters": infotext(cell, config),
+        "parameters": infotext(cell, config, sweep.previews[cell]),
     }  # fmt: skip
     path = cell_path(folder, index)
     save_sheet(sweep.mosaics[cell], path, facts)

@@ -15,8 +15,9 @@ from ..config_file import run_text
 from ..errors import UserError
 from ..jobs import Job
 from ..models.trainable import TrainableModel
+from ..networks.atomic import write_atomically
 from ..networks.card import drop_lora
-from ..networks.weights import as_text, save_network, write_atomically
+from ..networks.weights import as_text, save_network
 from ..training import optimizers
 from ..training.learning_rate import warmup_steps
 from ..training.memory import free_bytes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..networks.weights import write_atomically
+from ..networks.atomic import write_atomically
 
 
 def ledger_name(name: str) -> str:

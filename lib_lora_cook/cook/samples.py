@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..config import SAMPLERS, TrainingConfig
 from ..hosts.base import GenerateRequest, Host
 from ..jobs import Cancelled
-from ..networks.weights import write_atomically
+from ..networks.atomic import write_atomically
 from ..training.optimizers import averaged_weights
 from ..training.train import OUT_OF_MEMORY, Trainer, autocast, free_memory
 from .files import Shelf

@@ -24,9 +24,8 @@ from ..models.ldm_text import (
     open_clip_encoder,
 )
 from ..models.trainable import SD1, SD2, SDXL, ModelFamily, TrainableModel
-from ..networks.wardrobe import LoraWardrobe, wardrobe_of
-from ..networks.weights import layers_of_file
 from . import borrow, refuse
+from .base import Wardrobe
 from .webui import DRAWING, TRAINING, WebuiHost
 
 MERGED = (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.MultiheadAttention)
@@ -54,15 +53,14 @@ class A1111Host(WebuiHost):
                 yield model
 
     @contextmanager
-    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[LoraWardrobe]:
+    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[Wardrobe]:
         """LoRA files in memory for the loaded model; pictures are drawn as the host draws."""
         with self.at_work(DRAWING):
             sd_model = loaded_model(config)
             with (
                 self._without_loras(sd_model),
                 LdmModel(parts_of(sd_model), config) as model,
-                wardrobe_of(loras, model.layers(), model.dtype, whole_batches=True) as wardrobe,
-                self.wearing(wardrobe),
+                self.dressed(loras, model) as wardrobe,
             ):
                 yield wardrobe
 
@@ -121,6 +119,8 @@ class A1111Host(WebuiHost):
 
     def unmatched(self, lora: Path) -> list[str]:
         """The layers of a file that the host's own loader has no place for."""
+        from ..networks.weights import layers_of_file  # brings LyCORIS
+
         networks = sys.modules["networks"]
         loaded = networks.load_network(lora.stem, networks.available_networks[lora.stem])
         matched = {it.network_key.partition(".")[0] for it in loaded.modules.values()}

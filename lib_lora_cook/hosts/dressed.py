@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..networks.wardrobe import LoraWardrobe
 from .base import GenerateRequest
+
+if TYPE_CHECKING:
+    from ..networks.wardrobe import LoraWardrobe
 
 PIXELS = 8 * 512 * 512
 """Drawn at once at most."""
@@ -58,11 +60,12 @@ def encode_apart(task: Any, wardrobe: LoraWardrobe, forget: Callable[[], None]) 
             encode()
             for place, one in zip(places, task.c.batch, strict=True):
                 told[place] = one
-            for place, one in zip(places, task.uc, strict=True):
+            for place, one in zip(places, task.uc or (), strict=bool(task.uc)):
                 against[place] = one
         forget()
         task.prompts, task.negative_prompts = prompts, negative
-        task.c, task.uc = type(task.c)((len(prompts),), told), against
+        task.c = type(task.c)((len(prompts),), told)
+        task.uc = against if task.uc else None  # Forge asks for none at a CFG scale of 1
         wardrobe.wear(lora, weights)
 
     task.setup_conds = setup_conds

@@ -23,9 +23,8 @@ from ..errors import UserError
 from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
 from ..models.trainable import SD1, SD2, SDXL, ModelFamily, TrainableModel
-from ..networks.wardrobe import LoraWardrobe, wardrobe_of
-from ..networks.weights import read_file
 from . import blocks, borrow, refuse
+from .base import Wardrobe
 from .webui import DRAWING, TRAINING, WebuiHost
 
 NOTHING_WORN = str([])
@@ -59,7 +58,7 @@ class ForgeHost(WebuiHost):
                 yield model
 
     @contextmanager
-    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[LoraWardrobe]:
+    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[Wardrobe]:
         """LoRA files in memory for the loaded model; pictures are drawn as the host draws."""
         with self.at_work(DRAWING):
             sd_model = loaded_model(config)
@@ -67,7 +66,7 @@ class ForgeHost(WebuiHost):
             bring_to_device(sd_model)
             with (
                 LdmModel(parts_of(sd_model), config) as model,
-                wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
+                self.dressed(loras, model) as wardrobe,
             ):
                 yield wardrobe
 
@@ -97,6 +96,8 @@ class ForgeHost(WebuiHost):
 
     def unmatched(self, lora: Path) -> list[str]:
         """The layers of a file that the host's own loader has no place for."""
+        from ..networks.weights import read_file  # brings LyCORIS
+
         own = shared.sd_model.forge_objects_original
         rest, _ = read_file(lora)
         for places in (

@@ -27,9 +27,8 @@ from ..errors import UserError
 from ..models.ldm import LdmModel, LdmParts
 from ..models.ldm_text import TextEncoder, clip_encoder
 from ..models.trainable import SD1, SDXL, ModelFamily, TrainableModel
-from ..networks.wardrobe import LoraWardrobe, wardrobe_of
-from ..networks.weights import read_file
 from . import blocks, borrow, refuse
+from .base import Wardrobe
 from .webui import DRAWING, TRAINING, WebuiHost
 
 NOTHING_WORN, NOT_KNOWN = str([]), ""
@@ -62,14 +61,14 @@ class NeoHost(WebuiHost):
                 yield model
 
     @contextmanager
-    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[LoraWardrobe]:
+    def open_wardrobe(self, loras: Sequence[Path], config: ModelConfig) -> Iterator[Wardrobe]:
         """LoRA files in memory for the loaded model; pictures are drawn as the host draws."""
         with self.at_work(DRAWING):
             sd_model = loaded_model(config)
             bring_to_device(sd_model)
             with (
                 LdmModel(parts_of(sd_model), config) as model,
-                wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
+                self.dressed(loras, model) as wardrobe,
             ):
                 yield wardrobe
 
@@ -114,6 +113,8 @@ class NeoHost(WebuiHost):
 
     def unmatched(self, lora: Path) -> list[str]:
         """The layers of a file that the host's own loader has no place for."""
+        from ..networks.weights import read_file  # brings LyCORIS
+
         own = sd_models.model_data.sd_model.forge_objects_original
         rest, _ = read_file(lora)
         for places in (

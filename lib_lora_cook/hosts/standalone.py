@@ -96,7 +96,7 @@ class StandaloneHost:
         precision = "fp16" if torch.cuda.is_available() else "no"
         with (
             self.borrow_model(config, precision) as model,
-            wardrobe_of(loras, model.layers(), model.dtype, whole_batches=True) as wardrobe,
+            wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
         ):
             yield wardrobe
 

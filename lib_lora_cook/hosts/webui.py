@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules import call_queue, images, paths, processing, scripts, shared
 from torch import nn
@@ -20,9 +20,12 @@ from ..errors import UserError
 from ..jobs import Cancelled
 from ..models.ldm import LdmParts
 from ..networks.card import LoraCard, preview_path, write_card
-from ..networks.wardrobe import LoraWardrobe
 from . import borrow, dressed, settings, taggers, txt2img
 from .base import GenerateRequest
+
+if TYPE_CHECKING:
+    from ..models.trainable import TrainableModel
+    from ..networks.wardrobe import LoraWardrobe
 
 CACHES = ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc")
 """Conditioning kept by prompt alone; a network on the text encoder must not meet it."""
@@ -101,13 +104,15 @@ class WebuiHost:
         return pictures
 
     @contextmanager
-    def wearing(self, wardrobe: LoraWardrobe) -> Iterator[LoraWardrobe]:
-        """What is worn, known to `generate`, which draws several weights in one batch."""
-        self._wardrobe = wardrobe
-        try:
-            yield wardrobe
-        finally:
-            self._wardrobe = None
+    def dressed(self, loras: Sequence[Path], model: TrainableModel) -> Iterator[LoraWardrobe]:
+        """LoRA files for a model, known to `generate`, which draws several weights in one batch."""
+        from ..networks.wardrobe import wardrobe_of  # LyCORIS takes its time: not when we start
+
+        with wardrobe_of(loras, model.layers(), model.dtype) as self._wardrobe:
+            try:
+                yield self._wardrobe
+            finally:
+                self._wardrobe = None
 
     def accept_lora(self, lora: Path, card: LoraCard, trial: GenerateRequest) -> str:
         """Show a file with its card; then, unless the person forbids it, have the host try it."""
@@ -261,7 +266,10 @@ def draw(request: GenerateRequest, some: slice, wardrobe: LoraWardrobe | None) -
     if wardrobe:
         dressed.encode_apart(task, wardrobe, empty_caches)
     with closing(task):
-        drawn = list(processing.process_images(task).images)
-    if len(drawn) < len(prompts):
+        done = processing.process_images(task)
+    if len(done.images) < len(prompts):
         raise Cancelled
-    return drawn[: len(prompts)]
+    drawn = list(zip(done.images, done.infotexts, strict=False))[: len(prompts)]
+    for picture, told in drawn:  # the person may have forbidden that it is written into files
+        picture.info["parameters"] = told
+    return [picture for picture, _ in drawn]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .weights import write_atomically
+from .atomic import write_atomically
 
 VERSIONS = {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL"}
 """Our families -> what the card calls them."""

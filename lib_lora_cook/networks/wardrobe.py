@@ -16,8 +16,8 @@ from .weights import network_of_file
 class LoraWardrobe:
     """LoRA files as networks of live layers; wearing one sets a pointer a layer."""
 
-    def __init__(self, networks: Mapping[Path, Network], *, whole_batches: bool = False) -> None:
-        self.networks, self.whole_batches = networks, whole_batches
+    def __init__(self, networks: Mapping[Path, Network]) -> None:
+        self.networks = networks
         self.worn: tuple[Path | None, float | Sequence[float]] = (None, 0.0)
         """The file that is on, and its weight, or a weight for each picture of the next batch."""
         self._worn: Network | None = None
@@ -27,10 +27,9 @@ class LoraWardrobe:
     def wears_several(self, lora: Path) -> bool:
         """Whether `wear` takes a weight for each picture of the next batch.
 
-        Only where every layer, the text encoder's too, is given whole batches in their order, or
-        the host asks the text encoder once a weight.
+        Every layer, the text encoder's too, has then to be given whole batches in their order.
         """
-        return self.whole_batches and self.networks[lora].is_linear
+        return self.networks[lora].is_linear
 
     def wear(self, lora: Path | None, weight: float | Sequence[float]) -> None:
         """Put one on at a weight, and take off what was on; at weight 0 nothing is on."""
@@ -46,17 +45,13 @@ class LoraWardrobe:
 
 @contextmanager
 def wardrobe_of(
-    loras: Iterable[Path],
-    layers: Sequence[AdaptableLayer],
-    dtype: torch.dtype,
-    *,
-    whole_batches: bool = False,
+    loras: Iterable[Path], layers: Sequence[AdaptableLayer], dtype: torch.dtype
 ) -> Iterator[LoraWardrobe]:
     """LoRA files for these layers, in the precision they compute in; nothing is on afterwards."""
     networks = {path: network_of_file(path, layers) for path in loras}
     for network in networks.values():
         network.to(dtype=dtype)
-    wardrobe = LoraWardrobe(networks, whole_batches=whole_batches)
+    wardrobe = LoraWardrobe(networks)
     try:
         yield wardrobe
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from .adapters import OURS, LowRank
+from .atomic import write_atomically
 from .attach import KINDS, Network
 from .targets import AdaptableLayer, Target
 
@@ -48,31 +48,6 @@ def refuse_broken(tensors: dict[str, Tensor], path: Path) -> None:
             f"finite numbers, such as {broken[0]}", path,
             "Lower the learning rate; the files before it are good.",
         )  # fmt: skip
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """A file appears whole or not at all, power cuts included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    try:
-        with open(part, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    if os.name == "posix":  # Elsewhere a folder cannot be opened, and need not be.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def part_of(path: Path) -> Path:
-    """What a file is called while it is written."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def with_hashes(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..networks.weights import write_atomically
+from ..networks.atomic import write_atomically
 
 MOST_BYTES = 8 * 1024**3
 """What the folder may hold: the latents of some 30,000 pictures of 1024x1024."""

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from ..errors import UserError
+from ..networks.atomic import write_atomically
 from ..networks.attach import Network
-from ..networks.weights import refuse_broken, write_atomically
+from ..networks.weights import refuse_broken
 from .distributed import Crew
 
 BROKEN = (

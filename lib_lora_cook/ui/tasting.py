@@ -104,7 +104,7 @@ def tray_of(sweep: Sweep, config: SweepConfig, folder: Path) -> Tray:
     tiles = tuple(
         Tile(
             number, cell.lora, cell.weight, cell.prompt, cell_path(folder, number),
-            tuple(note_of(score).splitlines()), infotext(cell, config),
+            tuple(note_of(score).splitlines()), infotext(cell, config, sweep.previews[cell]),
         )
         for number, (cell, score) in enumerate(sweep.cells, 1)
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lib_lora_cook.compare.actions import TRASH, apply_moves, infotext, plan_keep
 from lib_lora_cook.compare.grid import Cell
@@ -22,6 +23,17 @@ def test_a_cell_is_told_as_txt2img_pastes_it() -> None:
     )
     assert infotext(Cell(None, 0.0, "kafka", (1,)), SweepConfig()) == (
         "kafka\nNegative prompt: \nSteps: 20, CFG scale: 7, Seed: 1"
+    )
+
+
+def test_what_the_host_wrote_into_a_picture_counts() -> None:
+    picture = Image.new("RGB", (8, 8))
+    cell = Cell(Path("kafka.safetensors"), 0.6, "kafka,\nsmile", (7, 8))
+    assert infotext(cell, CONFIG, picture) == infotext(cell, CONFIG)
+    line = "Steps: 12, Sampler: Euler a, Schedule type: Karras, CFG scale: 5, Seed: 7, Size: 64x96"
+    picture.info["parameters"] = f"kafka,\nsmile\nNegative prompt: blurry\n{line}"
+    assert infotext(cell, CONFIG, picture) == (
+        f"kafka,\nsmile <lora:kafka:0.6>\nNegative prompt: blurry\n{line}"
     )
 
 

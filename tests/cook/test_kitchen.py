@@ -15,7 +15,7 @@ import torch
 from lib_lora_cook.cook import kitchen, larder
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Job
-from lib_lora_cook.networks import weights
+from lib_lora_cook.networks import atomic
 from lib_lora_cook.networks.weights import read_file
 from lib_lora_cook.training import train as training
 from lib_lora_cook.training.train import Step
@@ -143,7 +143,7 @@ def test_a_state_is_kept_by_the_clock_too(
 
 def full_while(monkeypatch: pytest.MonkeyPatch, full: Callable[[Path], bool], at: str) -> None:
     """Writing, syncing or moving a file fails as on a full disk, as long as `full` says so."""
-    inner = weights.write_atomically
+    inner = atomic.write_atomically
     real = {"open": open, "fsync": os.fsync, "replace": os.replace}[at]
 
     def write(path: Path, data: bytes) -> None:
@@ -154,7 +154,7 @@ def full_while(monkeypatch: pytest.MonkeyPatch, full: Callable[[Path], bool], at
 
         with pytest.MonkeyPatch.context() as patch:
             if at == "open":
-                patch.setattr(weights, "open", fails, raising=False)
+                patch.setattr(atomic, "open", fails, raising=False)
             else:
                 patch.setattr(os, at, fails)
             inner(path, data)

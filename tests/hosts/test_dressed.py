@@ -86,7 +86,7 @@ def wardrobe(text: nn.Linear) -> LoraWardrobe:
     )
     adapter: Any = network.adapters["lora_te_text"]
     nn.init.normal_(adapter.lora_up.weight)
-    return LoraWardrobe({LORA: network}, whole_batches=True)
+    return LoraWardrobe({LORA: network})
 
 
 def test_each_picture_is_told_what_its_weight_makes_of_the_prompt(
@@ -123,3 +123,20 @@ def test_one_weight_is_encoded_as_the_host_does(text: nn.Linear, wardrobe: LoraW
     encode_apart(task, wardrobe, lambda: pytest.fail("nothing is to be forgotten"))
     assert "setup_conds" not in vars(task)
     encode_apart(SimpleNamespace(setup_conds=None), LoraWardrobe({}), Task.known.clear)
+
+
+def test_where_nothing_is_to_be_kept_out_nothing_is_encoded_for_it(
+    text: nn.Linear, wardrobe: LoraWardrobe
+) -> None:
+    class Unguided(Task):
+        """Forge's, at a CFG scale of 1."""
+
+        def setup_conds(self) -> None:
+            super().setup_conds()
+            self.uc = None
+
+    wardrobe.wear(LORA, [0.5, 1.0])
+    task = Unguided(text, ["star", "star"], ["", ""])
+    encode_apart(task, wardrobe, Task.known.clear)
+    task.setup_conds()
+    assert task.uc is None and len(task.c.batch) == 2

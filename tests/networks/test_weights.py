@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from lib_lora_cook.networks.weights import (
     read_file,
     save_network,
     with_hashes,
-    write_atomically,
 )
 
 KINDS = ("LoRA", "LoCon", "LoHa")
@@ -146,22 +144,6 @@ def test_a_weight_that_is_not_finite_in_the_file_is_never_written(
     with pytest.raises(UserError, match="no finite numbers"):
         save_network(network, tmp_path / "a.safetensors", {}, "fp16")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.safetensors"
-    write_atomically(path, b"old")
-
-    def full(source: object, target: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, b"new")
-    assert [it.name for it in tmp_path.iterdir()] == ["a.safetensors"]
-    assert path.read_bytes() == b"old"
 
 
 def refused(path: Path, layers: list[Layer]) -> str:

@@ -165,18 +165,14 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> webui.Lent:
     torch.manual_seed(0)
     model = SdModel(folder, kind)
 
-    def run(task: Any, prompt: str, rng: torch.Generator) -> Any:
-        text, names = webui.prompted(prompt)
+    def run(task: Any, names: list[Any], rngs: list[torch.Generator]) -> list[Any]:
         networks.loaded_networks[:] = [
             read_lora(model, folder / "Lora" / f"{name}.safetensors", weight)
             for name, weight in names
         ]
         with torch.no_grad():
-            states, vector = webui.conditioned(task, text, model.encode)
-            unet = model.model.diffusion_model
-            return webui.drawn(
-                lambda x, t: unet(x, t, states, y=vector), model.first_stage_model, rng
-            )
+            task.encode = model.encode
+            return webui.drawn(task, model.model.diffusion_model, model.first_stage_model, rngs)
 
     made = webui.install_webui(patch, folder, run)
     networks = lora_module(patch, model, folder)

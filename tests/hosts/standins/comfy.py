@@ -87,8 +87,7 @@ def lora_module(patch: pytest.MonkeyPatch, data: Any, folder: Path, cached: bool
 def draw_with(load: Callable[[], Any]) -> Callable[[Any, str, torch.Generator], Any]:
     """One picture as process_images draws it, all under inference mode."""
 
-    def run(task: Any, prompt: str, rng: torch.Generator) -> Any:
-        text, names = webui.prompted(prompt)
+    def run(task: Any, names: list[Any], rngs: list[torch.Generator]) -> list[Any]:
         with torch.inference_mode():
             engine = load()
             engine.forge_objects = engine.forge_objects_original.shallow_copy()
@@ -96,11 +95,9 @@ def draw_with(load: Callable[[], Any]) -> Callable[[Any, str, torch.Generator], 
             engine.forge_objects = engine.forge_objects_after_applying_lora.shallow_copy()
             objects = engine.forge_objects
             load_models_gpu([objects.unet, objects.clip.patcher])
-            encode = lambda it: engine.get_learned_conditioning([it])  # noqa: E731
-            states, vector = webui.conditioned(task, text, encode)
+            task.encode = lambda it: engine.get_learned_conditioning([it])
             unet = objects.unet.model.diffusion_model
-            vae = objects.vae.first_stage_model
-            return webui.drawn(lambda x, t: unet(x, t, states, y=vector), vae, rng)
+            return webui.drawn(task, unet, objects.vae.first_stage_model, rngs)
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,24 @@ def test_a_wardrobe_draws_what_the_host_draws_of_the_file(lent: Any, tmp_path: P
     assert difference(worn, base) > 0
     assert difference(nothing, base) == 0
     assert difference(lent.draw("a red star"), base) == 0
+
+
+def test_several_weights_in_one_batch_are_as_one_after_the_other(lent: Any, tmp_path: Path) -> None:
+    path = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job).loras[-1]
+    weights = [0.5, 1.0, 0.0]
+    several = replace(REQUEST, prompts=("a red star",) * 3, seeds=(7, 7, 8))
+    with lent.host.open_wardrobe([path], CONFIG) as wardrobe:
+        assert wardrobe.wears_several(path)
+        alone = []
+        for weight, seed in zip(weights, several.seeds, strict=True):
+            wardrobe.wear(path, weight)
+            alone += lent.host.generate(replace(REQUEST, seeds=(seed,)))
+        wardrobe.wear(path, weights)
+        together = lent.host.generate(several)
+    assert [difference(*both) < 0.01 for both in zip(alone, together, strict=True)] == [True] * 3
+    assert difference(*together[:2]) > 0.01
+    told = [it.info["parameters"] for it in together]
+    assert told == [f"a red star\nSteps: 2, Sampler: Euler a, Seed: {it}" for it in (7, 7, 8)]
 
 
 def test_a_sheet_is_saved_as_the_host_saves_its_grids(lent: Any, tmp_path: Path) -> None:

@@ -237,24 +237,21 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> webui.Lent:
                 listed[:] = [it for it in listed if it.model is not patcher.model] + [patcher]
                 patcher.refresh_loras()
 
-    def run(task: Any, prompt: str, rng: torch.Generator) -> Any:
+    def run(task: Any, names: list[Any], rngs: list[torch.Generator]) -> list[Any]:
         processing = sys.modules["modules.processing"]
         engine, _ = forge_model_reload()
         if processing.need_global_unload:
             listed.clear()
             task.cached_c[:] = [None, None]
         processing.need_global_unload = False
-        text, names = webui.prompted(prompt)
         with torch.inference_mode():
             engine.forge_objects = engine.forge_objects_original.shallow_copy()
             networks.load_networks(names)
             engine.forge_objects = engine.forge_objects_after_applying_lora.shallow_copy()
             load_models_gpu([engine.forge_objects.unet])
-            encode = lambda it: engine.get_learned_conditioning([it])  # noqa: E731
-            states, vector = webui.conditioned(task, text, encode)
+            task.encode = lambda it: engine.get_learned_conditioning([it])
             unet = engine.forge_objects.unet.model.diffusion_model
-            vae = engine.forge_objects.vae.first_stage_model
-            return webui.drawn(lambda x, t: unet(x, t, states, y=vector), vae, rng)
+            return webui.drawn(task, unet, engine.forge_objects.vae.first_stage_model, rngs)
 
     made = webui.install_webui(patch, folder, run)
     made.shared.sd_model = SimpleNamespace()  # Forge's FakeInitialModel, till the first picture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import nn
 
 from .ldm import picture
 
@@ -100,7 +100,7 @@ class Deepbooru:
     model: Any = None
 
     def start(self) -> None:
-        net: Any = torch.nn.Linear(1, 1)
+        net: Any = nn.Linear(1, 1)
         net.tags = ["red", "rating:safe"]
         net.forward = lambda x: torch.stack([x[..., 0].mean((1, 2)), 1 - x[..., 0].mean((1, 2))], 1)
         self.model = net
@@ -114,7 +114,7 @@ class Lent:
     """A stand-in host, and how a test looks at it."""
 
     host: Any
-    live: Callable[[], list[torch.nn.Module]]
+    live: Callable[[], list[nn.Module]]
     shared: Any
     lock: OnceLock
     draw: Callable[[str], Any]
@@ -223,9 +223,17 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
             self.__dict__.update(settings)
             asked.append(settings)
             self.cached_c = StableDiffusionProcessing.cached_c
+            self.cached_uc = StableDiffusionProcessing.cached_uc
 
         def setup_conds(self) -> None:
-            raise AssertionError("each picture is conditioned as it is drawn")
+            told = [
+                conditioned(self, cached, prompts)
+                for cached, prompts in (
+                    (self.cached_c, self.prompts),
+                    (self.cached_uc, self.negative_prompts),
+                )
+            ]
+            self.c, self.uc = Conditioning((len(self.prompts),), told[0]), told[1]
 
         def close(self) -> None:
             pass
@@ -234,12 +242,14 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
         assert lock.owner == threading.get_ident(), "a picture without the queue's lock"
         assert task.scripts.alwayson_scripts == []  # reForge fails where there is no runner at all
         if shared.state.interrupted:
-            return SimpleNamespace(images=[])
+            return SimpleNamespace(images=[], infotexts=[])
         (folder / "params.txt").write_text(task.prompt[0])
-        images = []
-        for prompt, seed in zip(task.prompt, task.seed, strict=True):
-            images.append(run(task, prompt, torch.Generator().manual_seed(seed)))
-        return SimpleNamespace(images=images)
+        texts, names = zip(*map(prompted, task.prompt), strict=True)
+        task.prompts, task.negative_prompts = list(texts), [""] * len(texts)
+        images = run(task, names[0], [torch.Generator().manual_seed(seed) for seed in task.seed])
+        line = f"Steps: {task.steps}, Sampler: Euler a, Seed: "
+        told = [f"{prompt}\n{line}{it}" for prompt, it in zip(texts, task.seed, strict=True)]
+        return SimpleNamespace(images=images, infotexts=told)
 
     install(
         patch, "modules.processing", StableDiffusionProcessing=StableDiffusionProcessing,
@@ -263,19 +273,34 @@ def lora_files(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def conditioned(task: Any, prompt: str, encode: Callable[[str], Any]) -> Any:
-    """Conditioning by prompt alone: what the host has cached, it gives again."""
-    if task.cached_c[0] != prompt:
-        task.cached_c[0], task.cached_c[1] = prompt, encode(prompt)
-    return task.cached_c[1]
+@dataclass
+class Conditioning:
+    """MulticondLearnedConditioning."""
+
+    shape: tuple[int]
+    batch: list[Any]
 
 
-def drawn(unet: Callable[[Tensor, Tensor], Tensor], vae: Any, rng: torch.Generator) -> Any:
-    """Two steps from noise, and the decoder."""
-    latents = torch.randn(1, 4, 8, 8, generator=rng)
+def conditioned(task: Any, cached: list[Any], prompts: list[str]) -> list[Any]:
+    """Each prompt encoded once, and kept by the prompts alone: what is cached is given again."""
+    if cached[0] != prompts:
+        known = {it: task.encode(it) for it in dict.fromkeys(prompts)}
+        cached[0], cached[1] = list(prompts), [known[it] for it in prompts]
+    return list(cached[1])
+
+
+def drawn(task: Any, unet: nn.Module, vae: Any, rngs: list[torch.Generator]) -> list[Any]:
+    """Two guided steps from noise, all pictures in one batch with their guidance; the decoder."""
+    task.setup_conds()
+    told = [*task.c.batch, *task.uc]
+    states = torch.cat([it for it, _ in told])
+    vector = None if told[0][1] is None else torch.cat([it for _, it in told])
+    latents = torch.cat([torch.randn(1, 4, 8, 8, generator=rng) for rng in rngs])
     for timestep in (800, 300):
-        latents = latents - 0.5 * unet(latents, torch.tensor([timestep]))
-    return picture(latents[0], vae.decoder)
+        both = torch.cat([latents, latents])
+        asked, unasked = unet(both, torch.full((len(both),), timestep), states, y=vector).chunk(2)
+        latents = latents - 0.5 * (2 * asked - unasked)
+    return [picture(it, vae.decoder) for it in latents]
 
 
 def prompted(prompt: str) -> tuple[str, list[tuple[str, float]]]:
