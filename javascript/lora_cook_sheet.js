@@ -51,5 +51,5 @@
       if (cell !== null) cell.focus();
       opened = null;
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -31,6 +31,8 @@ class Look:
     """[T] probabilities of all general tags."""
     view: Floats
     """[16 * 16 * 3] colours, 0..1."""
+    chances: Mapping[str, float] = field(default_factory=dict)
+    """The probability of each general and character tag, by key."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,12 @@ def look_at(
 ) -> list[Look]:
     """The looks of pictures, by a tagger whose tags always come in one order."""
     return [
-        Look(frozenset(map(tag_key, tags.names(threshold))), feature_of(tags), view_of(picture))
+        Look(
+            frozenset(map(tag_key, tags.names(threshold))), feature_of(tags), view_of(picture),
+            {tag_key(name): it for name, it in (*tags.character.items(), *tags.general.items())},
+        )
         for picture, tags in zip(pictures, tagger.predict(pictures), strict=True)
-    ]
+    ]  # fmt: skip
 
 
 def feature_of(tags: Tags) -> Floats:
@@ -106,8 +111,17 @@ def mixing(looks: Sequence[Look], base: Sequence[Look], others: Sequence[str]) -
 
 
 def bleed(looks: Sequence[Look], base: Sequence[Look], pruned: Sequence[str]) -> Measure:
-    """The share of pruned tags that come without any trigger, less what the base gives."""
-    return recovery(looks, base, pruned)
+    """How sure the tagger is of pruned tags without any trigger, less of the base's.
+
+    By probability: what begins to come through shows before it is beyond the threshold.
+    """
+    given = mean(sureness(it, pruned) for it in base) if base else 0.0
+    return Measure(tuple(sureness(it, pruned) - given for it in looks))
+
+
+def sureness(look: Look, tags: Sequence[str]) -> float:
+    """The mean probability of the tags, 0..1."""
+    return mean(look.chances.get(tag_key(tag), 0.0) for tag in tags)
 
 
 def leak(looks: Sequence[Look], base: Sequence[Look]) -> Measure:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modules import call_queue, images, paths, processing, scripts, shared
+from modules import call_queue, images, infotext_utils, paths, processing, scripts, shared
 from torch import nn
 
 from ..captioning.base import Tagger
@@ -163,9 +163,11 @@ class WebuiHost:
         opts = shared.opts
         if not opts.grid_save:
             return None
+        told = infotext_utils.parse_generation_parameters(infotext, [])
         saved, _ = images.save_image(
-            grid, opts.outdir_grids or opts.outdir_txt2img_grids, "lora_cook", info=infotext,
-            extension=opts.grid_format, short_filename=not opts.grid_extended_filename, grid=True,
+            grid, opts.outdir_grids or opts.outdir_txt2img_grids, "lora_cook", told.get("Seed"),
+            told.get("Prompt"), opts.grid_format, info=infotext, grid=True,
+            short_filename=not opts.grid_extended_filename,
         )  # fmt: skip
         return Path(saved).absolute()
 

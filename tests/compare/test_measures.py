@@ -17,7 +17,8 @@ from lib_lora_cook.compare.measures import Look, Measure, Training, pruned_tags
 
 def look(shade: float, *seen: str, feature: float | None = None) -> Look:
     view = np.full(measures.VIEW_SIDE**2 * 3, shade)
-    return Look(frozenset(seen), np.array([shade if feature is None else feature]), view)
+    felt = np.array([shade if feature is None else feature])
+    return Look(frozenset(seen), felt, view, dict.fromkeys(seen, 1.0))
 
 
 BASE = [look(0.0, "solo"), look(0.4, "solo", "halo")]
@@ -26,10 +27,12 @@ BASE = [look(0.0, "solo"), look(0.4, "solo", "halo")]
 def test_a_look_is_tags_probabilities_and_colours() -> None:
     class Told:
         def predict(self, images: Sequence[Image.Image]) -> list[Tags]:
-            return [Tags(general={"red_hair": 0.9, "halo": 0.1}) for _ in images]
+            hair = {"red_hair": 0.9, "halo": 0.1}
+            return [Tags(general=hair, character={"kafka": 0.3}) for _ in images]
 
     (seen,) = measures.look_at([Image.new("RGB", (64, 48), (255, 0, 51))], Told())
     assert seen.seen == {"red hair"}
+    assert seen.chances == {"red hair": 0.9, "halo": 0.1, "kafka": 0.3}
     assert seen.feature.tolist() == [0.1, 0.9]
     assert seen.view.reshape(-1, 3)[5] == pytest.approx([1.0, 0.0, 0.2])
 
@@ -63,6 +66,8 @@ def test_bleed_is_what_comes_without_a_trigger_and_leak_does_not_see_colours_alo
     assert measures.bleed(haloes, BASE, ["halo"]).value == pytest.approx(
         0.5 - sum("halo" in it.seen for it in BASE) / len(BASE)
     )
+    faint = [replace(BASE[0], chances={"halo": 0.25}), BASE[0]]
+    assert measures.bleed(faint, BASE[:1], ["halo", "red_star"]).each == (0.125, 0)
     darker = [replace(it, view=it.view + 0.3) for it in BASE]
     assert measures.leak(darker, BASE).each == (0, 0)
 

@@ -161,11 +161,13 @@ def test_several_weights_in_one_batch_are_as_one_after_the_other(lent: Any, tmp_
 
 def test_a_sheet_is_saved_as_the_host_saves_its_grids(lent: Any, tmp_path: Path) -> None:
     sheet = Image.new("RGB", (30, 20), (200, 10, 10))
-    saved = lent.host.save_grid(sheet, "star\nSteps: 4")
-    assert saved.parent.name == "grids" and saved.suffix == ".jpg"
+    saved = lent.host.save_grid(sheet, "star\nSteps: 4, Seed: 7")
+    assert (saved.parent.name, saved.name) == ("grids", "lora_cook-0000.jpg")
     with Image.open(saved) as image:
         assert image.size == (30, 20)
-        assert image.info["comment"] == b"star\nSteps: 4"
+        assert image.info["comment"] == b"star\nSteps: 4, Seed: 7"
+    lent.shared.opts.grid_extended_filename, lent.shared.opts.grid_format = True, "png"
+    assert lent.host.save_grid(sheet, "star\nSeed: 7").name == "lora_cook-0000-7-star.png"
     lent.shared.opts.grid_save = False
     assert lent.host.save_grid(sheet, "star") is None
 

@@ -89,9 +89,10 @@ class Opts(SimpleNamespace):
 
 
 def parsed(text: str, skipped: list[str]) -> dict[str, str]:
-    """The line of settings below a prompt."""
-    pairs = (it.partition(": ") for it in text.splitlines()[-1].split(", "))
-    return {name: value for name, colon, value in pairs if colon}
+    """The prompt, and the line of settings below it."""
+    prompt, _, line = text.rpartition("\n")
+    pairs = (it.partition(": ") for it in line.split(", "))
+    return {"Prompt": prompt, **{name: value for name, colon, value in pairs if colon}}
 
 
 class Deepbooru:
@@ -200,10 +201,12 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
     install(patch, "modules.deepbooru", model=Deepbooru())
 
     def save_image(
-        image: Any, path: str, name: str, *, info: str, extension: str, grid: bool, **_: Any
-    ) -> Any:
+        image: Any, path: str, name: str, seed: str | None, prompt: str, extension: str, *,
+        info: str, grid: bool, short_filename: bool,
+    ) -> Any:  # fmt: skip
         Path(path).mkdir(parents=True, exist_ok=True)
-        saved = Path(path) / f"{name}-0000.{extension}"
+        named = "" if short_filename or seed is None else f"-{seed}-{prompt}"
+        saved = Path(path) / f"{name}-0000{named}.{extension}"
         image.save(saved, comment=info.encode())
         return str(saved), None
 
