@@ -18,6 +18,29 @@
   const byId = (id) => document.getElementById("lora_cook_" + id);
   const onScreen = (element) => element !== null && element.offsetParent !== null;
 
+  // gradio leaves a few controls without a name for screen readers: their block's label it is. In
+  // gradio 3 the heads of folds can be reached by the mouse alone.
+  function nameAll() {
+    for (const it of byId("page").querySelectorAll("input, textarea")) {
+      const block = it.closest("[id^=lora_cook_]");
+      if (it.getAttribute("aria-label") || (it.labels && it.labels.length) || block === null) continue;
+      const told = Array.from(block.querySelectorAll("label, span"), (label) => label.textContent.trim());
+      const name = told.find(Boolean);
+      if (name) it.setAttribute("aria-label", name);
+    }
+    for (const it of byId("page").querySelectorAll("div.label-wrap")) {
+      it.tabIndex = 0;
+      it.setAttribute("role", "button");
+      it.setAttribute("aria-expanded", String(it.matches(".open")));
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches("#lora_cook_page div.label-wrap") || !" Enter".includes(event.key)) return;
+    event.target.click();
+    event.preventDefault();
+  });
+
   function ask() {
     const poll = byId("poll");
     if (poll === null || !onScreen(byId("page")) || document.hidden) {
@@ -27,6 +50,7 @@
     }
     if (away && lastState !== null) byId("refresh").click(); // pictures may have come meanwhile
     away = false;
+    nameAll();
     const mark = document.querySelector("#lora_cook_beat [data-beat]");
     const beat = mark === null ? "" : mark.dataset.beat;
     const answered = beat !== lastBeat || beat === "";
@@ -131,8 +155,27 @@
     event.preventDefault();
   }
 
+  // In a dialog Tab goes round among its own controls.
+  function goRound(event, dialog) {
+    const stops = Array.from(dialog.querySelectorAll("button, input, textarea, summary")).filter(
+      (it) => onScreen(it) && !it.disabled,
+    );
+    const at = stops.indexOf(document.activeElement);
+    const last = stops.length - 1;
+    if (at > 0 && at < last) return;
+    if (event.shiftKey && at <= 0) stops[last].focus();
+    else if (!event.shiftKey && (at < 0 || at === last)) stops[0].focus();
+    else return;
+    event.preventDefault();
+  }
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const dialog = document.querySelector("#lora_cook_page [role=dialog]");
+    if (event.key === "Tab" && dialog !== null) {
+      goRound(event, dialog);
+      return;
+    }
     if (zoomed() !== null && event.key === "Escape") {
       say("zoom", { act: "close" });
       event.preventDefault();

@@ -187,9 +187,10 @@ def past(folder: Path) -> str:
     except (OSError, UserError):
         return ""
     standing = [it.id for it in entries if not it.undone]
+    files = plain(texts.HISTORY_HEADS[2])
     rows = "".join(
         f"<tr><td>{plain(it.what)}</td><td>{plain(it.time.replace('T', ' ')[:16])}</td>"
-        f"<td>{it.changes}</td><td>{way_back(it, standing)}</td></tr>"
+        f'<td data-head="{files}">{it.changes}</td><td>{way_back(it, standing)}</td></tr>'
         for it in reversed(entries[-50:])
     )
     if not rows:

@@ -139,7 +139,10 @@ def strip(epochs: Sequence[tuple[str, Sequence[Path]]], cache: Path) -> str:
             pictures += f'<img src="{data}" alt="{plain(label)}">'
         columns.append(f"<figure>{pictures}<figcaption>{plain(label)}</figcaption></figure>")
     inside = "".join(columns)
-    return f'<div class="lora_cook_strip lora_cook_scroll" tabindex="0">{inside}</div>'
+    return (
+        '<div class="lora_cook_strip lora_cook_scroll" tabindex="0" role="region" '
+        f'aria-label="{plain(texts.GROUPS["sample"])}">{inside}</div>'
+    )
 
 
 def data_uri(jpeg: bytes) -> str:

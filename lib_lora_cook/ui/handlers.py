@@ -52,7 +52,7 @@ class Handlers:
         if marks[:2] != old[:2]:
             updates[2] = "\n".join(snapshot.log)
         if marks[0] != old[0]:
-            updates[3] = gr.update(interactive=snapshot.state == "running")
+            updates[3] = gr.update(visible=snapshot.busy, interactive=snapshot.state == "running")
             updates[4] = updates[5] = gr.update(interactive=not snapshot.busy)
         if marks[2] != old[2]:
             outcome = sheet.outcome if sheet else None
@@ -186,6 +186,8 @@ class Handlers:
         training, sweep = read("training"), read("sweep")
         forms = [(self.training, training), (self.sweep, sweep)]
         shown = [fitting(it, values) for widgets, values in forms for it in widgets]
+        folder = [it.name for it in self.training].index("image_dir")
+        shown[folder] = shown[folder] or read("page").get("dataset") or self.training[folder].value
         return [*shown, sweep.get("tags", "")]
 
 

@@ -35,6 +35,7 @@ from .gallery import data_uri
 from .runner import short_home
 from .show import note, plain, table
 from .subsets import folders_of
+from .work import is_folder
 
 DRAWN, SIDE = 12, 176
 """Buckets that are drawn, and pixels of the longest side of a picture in one."""
@@ -90,6 +91,9 @@ def planned(config: TrainingConfig, rule: Rule, cache: Path) -> Planned:
     config = replace(config, subsets=tuple(map(with_repeats, config.subsets)))
     if not config.subsets[0].image_dir.strip():
         return Planned(note(texts.PLAN_EMPTY))
+    if not any(map(is_folder, config.subsets)):
+        folder = short_home(config.subsets[0].image_dir)
+        return Planned(note(texts.PLAN_NO_FOLDER.format(folder=folder)))
     try:
         found = [scanned(it.image_dir) for it in config.subsets]
     except UserError as error:

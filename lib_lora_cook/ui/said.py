@@ -47,9 +47,13 @@ def read_said(text: str) -> Said:
     return Said(act if isinstance(act, str) else "", told)
 
 
-def press(channel: str, act: str, label: str, **facts: object) -> str:
-    """A button whose press the script says in a channel, with these facts."""
+def press(channel: str, act: str, label: str, *, spoken: str = "", **facts: object) -> str:
+    """A button whose press the script says in a channel, with these facts.
+
+    `spoken` is what a screen reader says where the label is a mark.
+    """
     more = "".join(f' data-{name}="{plain(value)}"' for name, value in facts.items())
+    more += f' aria-label="{plain(spoken)}"' if spoken else ""
     return (
         f'<button type="button" data-say="{channel}" data-act="{act}"{more}>{plain(label)}</button>'
     )

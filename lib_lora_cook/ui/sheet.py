@@ -93,7 +93,8 @@ def _table(tray: Tray, prompt: str, cache: Path) -> str:
             cells.append(f"<td{span}>{_cell(tray, tray.at(lora, weight, prompt), cache)}</td>")
         rows.append(f'<tr><th scope="row">{plain(name)}</th>{"".join(cells)}</tr>')
     return (
-        f'<div class="lora_cook_scroll" tabindex="0"><table class="lora_cook_sheet">'
+        f'<div class="lora_cook_scroll" tabindex="0" role="region" aria-label="{plain(prompt)}">'
+        '<table class="lora_cook_sheet">'
         f"<caption>{plain(prompt)}</caption><thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -149,7 +150,11 @@ def _actions(tray: Tray, tile: Tile) -> str:
     parts = [press(CHANNEL, "close", texts.CLOSE, key="Escape")]
     for key, label, across, down in keys:
         if beside := tray.beside(tile, across, down):
-            parts.append(press(CHANNEL, "open", label, cell=beside.number, key=key))
+            parts.append(
+                press(
+                    CHANNEL, "open", label, spoken=tray.name_of(beside), cell=beside.number, key=key
+                )
+            )
     parts.append(press(CHANNEL, "under", texts.LAY_OVER, cell=tile.number))
     parts.append(
         f'<button type="button" class="lora_cook_txt2img" data-act="">{plain(texts.TO_TXT2IMG)}'

@@ -40,10 +40,16 @@ def lead(text: str) -> str:
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows of texts under their heads."""
     top = "".join(f'<th scope="col">{plain(it)}</th>' for it in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join(f"<tr>{_cells(heads, row)}</tr>" for row in rows)
     return (
-        '<div class="lora_cook_scroll" tabindex="0"><table class="lora_cook_table">'
+        '<div class="lora_cook_scroll" tabindex="0" role="region" '
+        f'aria-label="{plain(" · ".join(filter(None, heads)))}"><table class="lora_cook_table">'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cells(heads: Sequence[str], row: Sequence[object]) -> str:
+    """A row's cells, each with its head for where there is no room for columns."""
+    named = list(zip(heads, row, strict=True))
+    rest = (f'<td data-head="{plain(head)}">{plain(cell)}</td>' for head, cell in named[1:])
+    return f"<td>{plain(row[0])}</td>{''.join(rest)}"

@@ -77,7 +77,8 @@ class Page:
 
 
 def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> None:
-    recipe = {"output_dir": str(bench.host.lora_dir), **recipe}
+    folders = {"output_dir": str(bench.host.lora_dir), "image_dir": bench.first_folder()}
+    recipe = {**folders, **recipe}
     training, sweep = training_widgets(recipe), sweep_widgets(recipe)
     handlers = Handlers(bench.host, bench.runner, training, sweep)
     steps = StepHandlers(
@@ -108,7 +109,7 @@ def _build_watch() -> Watch:
     with gr.Row(elem_id="lora_cook_watch"):
         now = gr.HTML(progress.now(Snapshot()), elem_id="lora_cook_now")
         stop = make(
-            gr.Button, value=texts.STOP, variant="stop", interactive=False, scale=0, min_width=96,
+            gr.Button, value=texts.STOP, variant="stop", visible=False, scale=0, min_width=96,
             elem_id="lora_cook_stop",
         )  # fmt: skip
         pause = button(texts.PAUSE, "pause", small=True, visible=False)

@@ -263,6 +263,7 @@ REPEATS_COUNT = "num_repeats has {count} numbers, and there are {folders} folder
 ONE_FOR_ALL = "{name} differs between the subsets: the page has the first one's for all"
 USE_PLAN = "Use these numbers"
 PLAN_EMPTY = "Give a folder of pictures, and its repeats and epochs are proposed here."
+PLAN_NO_FOLDER = "There is no folder {folder} yet: Gather comes first."
 PLAN = "{images} pictures, {captions} with a caption."
 PLAN_OWN = "These settings: {sum}."
 PLAN_GUIDE = "The guide's: {sum}."

@@ -90,7 +90,7 @@ def test_no_folder_is_no_mistake_yet(folder: str, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
     told = planning.planned(config(tmp_path / "none"), GUIDES, tmp_path)
-    assert "annot open this folder" in told.html
+    assert "There is no folder" in told.html
     assert told.numbers is None
     assert planning.proposal(str(tmp_path / "none"), 2) is None
 

@@ -63,7 +63,7 @@ def test_what_waits_is_cooked_in_order_and_told(waits: queue_tab.QueueHandlers) 
     done = waits.bench.runner.wait(20)
     assert done.outcome is not None
     assert done.outcome.text == texts.QUEUE_DONE.format(done=2, count=2)
-    assert waits.shown()[0].count("<td>done</td>") == 2
+    assert waits.shown()[0].count(">done</td>") == 2
     assert len(list(waits.bench.host.lora_dir.glob("*.safetensors"))) == 2
 
 
