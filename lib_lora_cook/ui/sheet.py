@@ -82,7 +82,8 @@ def tray_html(tray: Tray | None, cache: Path) -> str:
 
 
 def _table(tray: Tray, prompt: str, cache: Path) -> str:
-    heads = "".join(f'<th scope="col">{weight:g}</th>' for weight in tray.weights)
+    names = [f"{weight:g}" if weight else plain(texts.BASE) for weight in tray.weights]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = []
     for place, (lora, name) in enumerate(zip(tray.loras, tray.names, strict=True)):
         cells = []
