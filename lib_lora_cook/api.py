@@ -162,7 +162,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
     outcome = document.pop("outcome")
     for name in ("details", "strip", "curves", "tray"):
         document.pop(name)
-    document["samples"] = [it.name for it in snapshot.samples]
+    document["samples"] = [it.name for _, drawn in snapshot.strip[-1:] for it in drawn]
     document["log"] = list(snapshot.log)
     document["loras"] = [it.name for it in outcome["loras"]] if outcome else []
     document["result"] = short_home(outcome["text"]) if outcome else ""

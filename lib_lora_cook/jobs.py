@@ -53,8 +53,12 @@ class Job:
         """Name the stage ("2/6 clean") that the reports inside belong to."""
         yield
 
+    def rest(self) -> None:
+        """Wait for as long as the watcher asks to; call it where waiting is safe."""
+
     def check(self) -> None:
-        """Raise Cancelled if a stop was asked for; call it where stopping is safe."""
+        """Rest, then raise Cancelled if a stop was asked for; call it where both are safe."""
+        self.rest()
         if self.cancelled:
             raise Cancelled
 

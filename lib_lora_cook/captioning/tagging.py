@@ -113,6 +113,7 @@ def tag_pictures(
     Ends early when the job is cancelled.
     """
     for batch in _opened_ahead(images, tagger, failed):
+        job.rest()
         if job.cancelled:
             return
         seen = tagger.predict([picture for _, picture in batch])

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 State = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 LOG_LINES = 100
-STRIP = 60
-"""Times that samples are kept of."""
+STRIP = 60  # times that samples are kept of
 LOSS = "loss"
 """The curve of what is made smaller."""
 
@@ -65,10 +64,8 @@ class Snapshot:
     """Lines logged in all, those that are no longer in `log` too."""
     paused: bool = False
     """Whether it waits, once its step is done."""
-    samples: tuple[Path, ...] = ()
-    """The pictures drawn last while it went on."""
     strip: tuple[tuple[str, tuple[Path, ...]], ...] = field(default=(), repr=False)
-    """All such pictures, each time's with its label."""
+    """The pictures drawn while it went on, each time's with its label."""
     curves: tuple[tuple[str, tuple[Point, ...]], ...] = field(default=(), repr=False)
     """Name -> (step, value), the earliest first."""
     tray: Tray | None = field(default=None, repr=False)
@@ -124,13 +121,17 @@ class RunningJob(Job):
     def pause(self, wanted: bool) -> None:
         """Ask the work to wait at its next check, or to go on."""
         with self._lock:
+            self._first = None  # time spent waiting says nothing of the speed
             self._now = replace(self._now, paused=wanted)
+
+    def rest(self) -> None:
+        while self.paused and not self.cancelled:
+            self._stop.wait(0.2)
 
     def show(self, samples: tuple[Path, ...], label: str = "") -> None:
         """Take the pictures drawn last."""
         with self._lock:
-            strip = (*self._now.strip, (label, samples))[-STRIP:]
-            self._now = replace(self._now, samples=samples, strip=strip)
+            self._now = replace(self._now, strip=(*self._now.strip, (label, samples))[-STRIP:])
 
     def lay_out(self, sheet: Tray) -> None:
         """Take a sheet as far as it is drawn."""

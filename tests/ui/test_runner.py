@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,41 @@ def test_a_stage_starts_the_count_anew_and_gives_the_name_back() -> None:
     assert job.snapshot().stage == ""
 
 
+def test_any_work_waits_at_its_next_check_until_it_may_go_on_or_is_stopped() -> None:
+    runner, held, reached = Runner(), threading.Event(), []
+
+    def work(job: Job) -> Outcome:
+        held.wait(WAIT)
+        reached.append("check")
+        job.check()
+        reached.append("end")
+        return Outcome("all")
+
+    runner.start("Fetching", work)
+    runner.pause(True)
+    held.set()
+    time.sleep(0.3)
+    assert (reached, runner.snapshot().state) == (["check"], "running")
+    runner.pause(False)
+    assert runner.wait(WAIT).state == "done"
+    runner.start("Fetching", work)
+    runner.pause(True)
+    runner.stop()
+    assert runner.wait(WAIT).state == "stopped"
+
+
+def test_a_pause_does_not_count_against_the_speed() -> None:
+    now = [0.0]
+    job = RunningJob("Fetching", clock=lambda: now[0])
+    for moment, done in ((1.0, 1), (2.0, 2), (60.0, 3), (61.0, 4)):
+        if moment == 60:
+            job.pause(True)
+            job.pause(False)
+        now[0] = moment
+        job.report(done, 9)
+    assert (job.snapshot().rate, job.snapshot().seconds_left) == (1.0, 5.0)
+
+
 def test_the_log_keeps_its_last_lines() -> None:
     job = RunningJob("Cooking")
     for line in range(LOG_LINES + 5):
@@ -191,4 +227,4 @@ def test_a_long_curve_is_thinned_and_samples_are_kept_by_their_time(tmp_path: Pa
     assert 200 < len(points) <= 600
     assert points == tuple(sorted(points))
     assert [label for label, _ in seen.strip] == ["epoch 1", "epoch 2"]
-    assert seen.samples == (tmp_path / "2.png",)
+    assert seen.strip[-1][1] == (tmp_path / "2.png",)
