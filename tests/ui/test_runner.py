@@ -167,9 +167,11 @@ def test_any_work_waits_at_its_next_check_until_it_may_go_on_or_is_stopped() -> 
     assert (reached, runner.snapshot().state) == (["check"], "running")
     runner.pause(False)
     assert runner.wait(WAIT).state == "done"
+    held.clear()
     runner.start("Fetching", work)
     runner.pause(True)
     runner.stop()
+    held.set()
     assert runner.wait(WAIT).state == "stopped"
 
 
