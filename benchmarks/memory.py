@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from unittest.mock import patch
@@ -24,7 +24,9 @@ from torch.utils._pytree import tree_leaves
 
 from benchmarks.train import Case, SameBatch, cases_of, config_of_case, make_parser, make_pipeline
 from lib_lora_cook.cook import build_network
+from lib_lora_cook.models import swapping
 from lib_lora_cook.models.diffusers import DiffusersModel
+from lib_lora_cook.models.swapping import Swapping
 from lib_lora_cook.training.train import accumulate, make_trainer
 
 MIB = 1 << 20
@@ -70,6 +72,11 @@ class Living(TorchDispatchMode):
         self.most = max(self.most, self.bytes)
         weakref.finalize(storage, self.forget, id(storage), size)
 
+    def leave_out(self, weights: Iterable[Tensor]) -> None:
+        """These are in main memory."""
+        for it in weights:
+            self.bytes -= it.untyped_storage().nbytes()
+
     def forget(self, name: int, size: int) -> None:
         """A storage is gone."""
         self.known.discard(name)
@@ -93,9 +100,12 @@ def count(case: Case) -> Counted:
     # Nothing has to move here, and such parameters cannot be moved. A kernel's two sizes are kept.
     stay = patch.object(nn.Module, "to", lambda module, *where, **how: module)
     sizes = patch("torch._subclasses.fake_tensor.CONSTANT_NUMEL_LIMIT", 2)
-    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes:
+    away = patch.multiple(swapping, is_away=lambda *_: True, copied=lambda it, device: it.clone())
+    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes, away:
         model: Any = DiffusersModel(make_pipeline(case), config.model)
         loaded = living.bytes
+        living.leave_out(it for block in model.swapped for it in block.parameters())
+        Swapping(model.swapped, model.device).put_on()
         network = build_network(config, model)
         batches: Any = SameBatch(case)
         trainer = make_trainer(config, model, network, batches, lambda message: None)

@@ -34,7 +34,9 @@ from lib_lora_cook.config import (
 )
 from lib_lora_cook.cook import build_network
 from lib_lora_cook.models.diffusers import DiffusersModel
+from lib_lora_cook.models.swapping import Swapping
 from lib_lora_cook.models.trainable import PictureSize
+from lib_lora_cook.models.waiting import waiting
 from lib_lora_cook.training.batches import Batch
 from lib_lora_cook.training.memory import peak_bytes
 from lib_lora_cook.training.train import Step, make_trainer, train
@@ -58,6 +60,7 @@ class Case:
     steps: int
     text_encoder: str
     tiny: bool
+    blocks_to_swap: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def cases_of(options: argparse.Namespace) -> list[Case]:
     """Every combination of the options, at the family's own resolution if none was given."""
     cases = [
         Case(*chosen, options.resolution or 0, options.batch, options.steps,
-             options.text_encoder, options.tiny)
+             options.text_encoder, options.tiny, options.blocks_to_swap)
         for chosen in product(
             options.family, options.network, options.precision, options.checkpointing
         )
@@ -130,6 +133,7 @@ def make_parser(name: str, about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=8, help="steps that are counted")
     parser.add_argument("--text-encoder", choices=("on", "off"), default="on",
                         help="whether it is trained too")  # fmt: skip
+    parser.add_argument("--blocks-to-swap", type=int, default=0, help="as the setting")
     parser.add_argument("--tiny", action="store_true", help="toy sizes: does it run at all?")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -146,7 +150,8 @@ def measure_apart(case: Case) -> Measured:
         "--family", case.family, "--network", case.network, "--precision", case.precision,
         "--checkpointing", case.checkpointing, "--resolution", str(case.resolution),
         "--batch", str(case.batch), "--steps", str(case.steps),
-        "--text-encoder", case.text_encoder, "--json", *(["--tiny"] if case.tiny else []),
+        "--text-encoder", case.text_encoder, "--blocks-to-swap", str(case.blocks_to_swap),
+        "--json", *(["--tiny"] if case.tiny else []),
     ]  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.train", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -163,7 +168,8 @@ def measure(case: Case) -> Measured:
     batches: Any = SameBatch(case)
     trainer = make_trainer(config, model, network, batches, lambda message: None)
     loaded, times = peak_bytes(), []
-    with network:
+    Swapping(model.swapped, model.device).put_on()
+    with waiting(model.swapped, pinned=True), network:
         began = now()
         for event in train(trainer):
             if isinstance(event, Step):
@@ -179,7 +185,9 @@ def config_of_case(case: Case) -> TrainingConfig:
     if case.network != "LoRA":
         adapters = replace(adapters, conv_dim=8, conv_alpha=4.0)
     return TrainingConfig(
-        model=ModelConfig(clip_skip=2 if case.family == "sd1" else None),
+        model=ModelConfig(
+            clip_skip=2 if case.family == "sd1" else None, blocks_to_swap=case.blocks_to_swap
+        ),
         network=adapters,
         optimizer=OptimizerConfig(
             unet_lr=5e-4, text_encoder_lr=1e-4 if case.text_encoder == "on" else 0.0

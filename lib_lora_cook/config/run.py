@@ -38,6 +38,13 @@ class ModelConfig:
         "The text encoders and the VAE wait in main memory while the UNet trains, and come back "
         "for what is encoded; with text_encoder_lr 0",
     )
+    blocks_to_swap: int = setting(
+        0,
+        "So many of the UNet's transformer blocks (SDXL has 70) wait in main memory and come to "
+        "the GPU one after another, 66 MiB less for each; with gradient_checkpointing",
+        low=0,
+        high=70,
+    )
     weighted_captions: bool = setting(
         False, "Read (this:1.3) and [this] in captions as emphasis, as in prompts"
     )

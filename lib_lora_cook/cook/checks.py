@@ -34,6 +34,8 @@ def problems_of(config: TrainingConfig) -> list[str]:
         found.append("full_bf16 goes with mixed_precision bf16 only: set that too")
     if config.model.medvram and any(learning_rates(config.optimizer)[1:]):
         found.append("medvram puts the text encoders away: set text_encoder_lr = 0 too")
+    if config.model.blocks_to_swap and not config.loop.gradient_checkpointing:
+        found.append("blocks_to_swap saves nothing without gradient_checkpointing: turn it on too")
     if config.model.max_token_length not in (75, 150, 225):
         found.append("max_token_length must be 75, 150 or 225")
     if Path(config.save.output_name).name != config.save.output_name:

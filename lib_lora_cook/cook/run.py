@@ -92,10 +92,13 @@ def under_a_free_name(config: TrainingConfig, resume: bool, job: Job) -> Trainin
 def build_network(config: TrainingConfig, model: TrainableModel) -> Any:
     """The run's network: fresh, from its seed, or going on from `network_weights`."""
     with fixed_seed(f"{config.loop.seed}:network", model.device):
+        layers = model.layers()
         if config.network.network_weights:
-            return continued_network(model.layers(), config.network, config.optimizer)
-        targets = network_targets(model.layers(), config.network, config.optimizer)
-        return make_network(targets, config.network)
+            network = continued_network(layers, config.network, config.optimizer)
+        else:
+            targets = network_targets(layers, config.network, config.optimizer)
+            network = make_network(targets, config.network)
+    return network.to(model.device)  # its layer may wait elsewhere
 
 
 def latents_folder(config: TrainingConfig, host: Host) -> Path | None:

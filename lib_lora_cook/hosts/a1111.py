@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ class A1111Host(WebuiHost):
         with self.at_work(TRAINING), borrow.gradients():
             sd_model = loaded_model(config)
             refuse_untrainable(sd_model)
-            parts = replace(parts_of(sd_model), rest=self.rest, medvram=config.medvram)
+            parts = parts_of(sd_model).lent(config, self.rest)
             with (
                 self.loan([sd_model], lambda: self._trainable(sd_model), parts),
                 LdmModel(parts, config) as model,

@@ -86,6 +86,7 @@ class Loan:
     def _take_up(self) -> None:
         self._arranged.enter_context(self._arrange())
         self._arranged.enter_context(waiting(self._parts.spare))
+        self._arranged.enter_context(waiting(self._parts.swapped, pinned=True))
 
     def whole(self) -> AbstractContextManager[None]:
         """Nothing waits in main memory: a picture is drawn with our adapters on."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,8 @@ class NeoHost(WebuiHost):
         with self.at_work(TRAINING), borrow.gradients():
             sd_model = loaded_model(config)
             bring_to_device(sd_model)
-            parts, live = (
-                replace(parts_of(sd_model), rest=self.rest, medvram=config.medvram),
-                live_modules(sd_model),
-            )
+            parts = parts_of(sd_model).lent(config, self.rest)
+            live = live_modules(sd_model)
             with (
                 self.loan(live, lambda: self._trainable(sd_model), parts),
                 LdmModel(parts, config) as model,

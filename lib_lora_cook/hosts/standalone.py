@@ -17,7 +17,7 @@ from ..captioning.base import Tagger
 from ..captioning.spec import taggers_in
 from ..config import ModelConfig
 from ..errors import UserError
-from ..models.diffusers import DiffusersModel, family_of, load_vae
+from ..models.diffusers import DiffusersModel, family_of, load_vae, place
 from ..models.trainable import SD1, TrainableModel
 from ..models.waiting import at_hand, waiting
 from ..networks.card import LoraCard, write_card
@@ -98,6 +98,8 @@ class StandaloneHost:
             self.borrow_model(config, precision) as model,
             wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
         ):
+            for network in wardrobe.networks.values():
+                network.to(model.device)  # a layer may wait elsewhere
             yield wardrobe
 
     @torch.no_grad()
@@ -207,7 +209,8 @@ def load_pipeline(config: ModelConfig, dtype: torch.dtype) -> Any:
     pipeline.set_progress_bar_config(disable=True)
     if config.v_parameterization:
         pipeline.scheduler.register_to_config(prediction_type="v_prediction")
-    return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    place(pipeline, config, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return pipeline
 
 
 def _load_folder(path: Path, dtype: torch.dtype) -> Any:

@@ -15,6 +15,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .checkpoints import vae_folder
 from .names import text_layers, unet_layers
+from .swapping import Swapping, swapped_blocks
 from .text import (
     caption_chunks,
     final_norm,
@@ -35,7 +36,7 @@ from .trainable import (
     size_ids,
 )
 from .vae import encoder_fingerprint, in_float32
-from .waiting import at_hand
+from .waiting import at_hand, bring, pin
 
 CHECKPOINTING = (
     "activation_checkpointing_enable", "gradient_checkpointing_enable",
@@ -67,6 +68,11 @@ class DiffusersModel:
     def spare(self) -> list[nn.Module]:
         """What waits in main memory while the UNet trains."""
         return [*self.encoders, self.vae] if self.config.medvram else []
+
+    @property
+    def swapped(self) -> list[nn.Module]:
+        """The UNet's blocks that wait there, and come one after another."""
+        return swapped_blocks(self.unet, self.config.blocks_to_swap)
 
     def layers(self) -> list[Layer]:
         """Every layer that can be adapted, text encoders first."""
@@ -148,6 +154,17 @@ class DiffusersModel:
                 part.train()
                 enable = next(getattr(part, it) for it in CHECKPOINTING if hasattr(part, it))
                 enable()
+
+
+def place(pipeline: Any, config: ModelConfig, device: torch.device) -> None:
+    """Bring a pipeline to a device, less what waits in main memory: that need never fit in."""
+    model = DiffusersModel(pipeline, config)
+    for part in pipeline.components.values():
+        if isinstance(part, nn.Module):
+            bring(part, device, but=[*model.spare, *model.swapped])
+    if device.type == "cuda":
+        pin(it for block in model.swapped for it in block.parameters())
+    Swapping(model.swapped, device).put_on()
 
 
 def load_vae(path: Path, own: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .ldm_layers import unet_layers
 from .ldm_text import TextEncoder
+from .swapping import Swapping, swapped_blocks
 from .text import caption_chunks, glue, weighed
 from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize, size_ids
 from .vae import encoder_fingerprint, in_float32
@@ -57,11 +58,24 @@ class LdmParts:
     """Whether the host casts weights at each call, so that a step would keep a copy of each."""
     medvram: bool = False
     """Whether what the UNet does without waits in main memory."""
+    blocks_to_swap: int = 0
+    """How many of the UNet's transformer blocks wait there."""
+
+    def lent(self, config: ModelConfig, rest: Callable[[], None]) -> LdmParts:
+        """As a run wants them: what waits in main memory, and what is called in between."""
+        return replace(
+            self, rest=rest, medvram=config.medvram, blocks_to_swap=config.blocks_to_swap
+        )
 
     @property
     def spare(self) -> list[nn.Module]:
-        """What waits in main memory."""
+        """What waits in main memory while the UNet trains."""
         return [*(it.module for it in self.encoders), self.vae] if self.medvram else []
+
+    @property
+    def swapped(self) -> list[nn.Module]:
+        """The UNet's blocks that wait there, and come one after another."""
+        return swapped_blocks(self.unet, self.blocks_to_swap)
 
 
 class LdmModel:
@@ -78,9 +92,11 @@ class LdmModel:
         self.checkpoint, self.checkpoint_hash = parts.checkpoint, parts.checkpoint_hash
         self.alphas_cumprod = parts.alphas_cumprod.detach().float().clone()
         self.v_prediction = config.v_parameterization or parts.v_prediction
+        self._swapping = Swapping(parts.swapped, parts.device)
         self._shadowed: list[tuple[nn.Module, Any]] = []
 
     def __enter__(self) -> LdmModel:
+        self._swapping.put_on()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -161,7 +177,9 @@ class LdmModel:
         trained = [self.parts.unet, *(encoder.module for encoder in self.parts.encoders)]
         for part in (*trained, self.parts.vae):
             part.requires_grad_(False)
-        check_attention(self.parts.unet, self.device, self.dtype)
+        self._take_off_checkpoints()
+        with self._swapping.first_at_hand():
+            check_attention(self.parts.unet, self.device, self.dtype)
         if checkpointing or self.parts.must_recompute:
             for part in trained:
                 self._recompute(part)
@@ -174,14 +192,18 @@ class LdmModel:
 
     def release(self) -> None:
         """Take off all that was put on the host's modules; a network has to be off already."""
+        self._take_off_checkpoints()
+        self._swapping.take_off()
+        for encoder in self.parts.encoders:
+            while encoder.splits:
+                encoder.splits.pop().release()
+
+    def _take_off_checkpoints(self) -> None:
         for module, before in reversed(self._shadowed):
             del module.forward
             if before is not None:
                 module.forward = before
         self._shadowed.clear()
-        for encoder in self.parts.encoders:
-            while encoder.splits:
-                encoder.splits.pop().release()
 
 
 def size_embedding(ids: Tensor, width: int = 256, longest: float = 10000.0) -> Tensor:

@@ -18,8 +18,6 @@ from ..errors import UserError
 FOLDER = Path(__file__).parent
 LARGE = ("pony", "illustrious", "noobai-vpred")
 """Bases of SDXL's size: their networks, optimizers and cards have files of their own."""
-TOO_SMALL = "6gb"
-"""An SDXL LoRA asks for 5.9 GiB (docs/speed.md), and the GPU's own needs come on top."""
 _LINE = re.compile(r"^(\w+) = .*?#\s*(.+)$", re.MULTILINE)
 
 
@@ -51,13 +49,8 @@ def choices(part: str) -> list[str]:
 def read_recipe(choice: Choice) -> Recipe:
     """The parts of a choice, later ones over earlier: base, network, kind, optimizer, card.
 
-    UserError for a part that is not there, and for a base that its card cannot hold.
+    UserError for a part that is not there.
     """
-    if choice.card == TOO_SMALL and choice.base in LARGE:
-        raise UserError(
-            "A card of 6 GB does not hold an SDXL checkpoint and a run", f"the base {choice.base}",
-            "Choose a base of SD 1.5's size, or a card of 8 GB or more.",
-        )  # fmt: skip
     parts = [("base", choice.base), ("network", choice.network), ("kind", choice.kind),
              ("optimizer", choice.optimizer)]  # fmt: skip
     if choice.card:

@@ -18,6 +18,7 @@ from tests.tiny_runs import cook_tiny, snapshot, tiny_run
     [
         ({"full_bf16": True, "mixed_precision": "fp16"}, "full_bf16 goes with mixed_precision"),
         ({"medvram": True, "text_encoder_lr": 1e-4}, "set text_encoder_lr = 0 too"),
+        ({"blocks_to_swap": 3}, "saves nothing without gradient_checkpointing"),
         ({"sample_at_first": True}, "sample_prompts"),
         ({"output_name": "a/b"}, "output_name is a name without folders"),
     ],

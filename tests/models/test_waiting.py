@@ -54,3 +54,10 @@ def test_where_a_part_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert waiting.place_of(nn.Linear(1, 1, device="meta")) == torch.device("meta")
     assert waiting.place_of(nn.Identity()) == torch.device("cpu")
+
+
+def test_what_waits_is_left_out_of_what_is_brought() -> None:
+    part = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1), nn.Linear(1, 1))
+    waiting.bring(part, torch.device("meta"), but=[part[2]])
+    places = [it.device.type for it in (*part.parameters(), *part.buffers())]
+    assert places == ["meta"] * 4 + ["cpu"] * 2 + ["meta"] * 3

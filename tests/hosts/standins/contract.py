@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from lib_lora_cook.config import (
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.networks.card import LoraCard, preview_path, read_card
+from tests.models.shelf import Shelf
 
 CONFIG = ModelConfig(max_token_length=75)
 REQUEST = GenerateRequest(prompts=("a red star",), seeds=(7,), steps=2, width=64, height=64)
@@ -99,6 +101,31 @@ def test_two_steps_reach_every_layer(lent: Any, tmp_path: Path, checkpointing: b
     # The last layer of SDXL's first text encoder is not read.
     assert all("_te1_text_model_encoder_layers_2_" in name for name in idle)
     assert any("lora_te" in name for name in ups.keys() - idle)
+    assert lent.changes(before) == []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_blocks_that_wait_train_the_same_and_are_back_in_place(
+    lent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    before, lent.shared.opts.lora_cook_try = lent.snapshot(), False
+    plain = recipe(tmp_path, gradient_checkpointing=True)
+    expected = cooking.cook(plain, lent.host, jobs.null_job).loras[-1]
+    shelf = Shelf(monkeypatch)
+    config = replace(
+        plain, model=replace(CONFIG, blocks_to_swap=70), save=replace(plain.save, output_name="b")
+    )
+
+    def watch(event: object) -> None:
+        assert shelf.weights, "they wait all the time"
+        if stopped:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) if stopped else nullcontext():
+        loras = cooking.cook(config, lent.host, jobs.null_job, cooking.Options(watch=watch)).loras
+        one, other = (safetensors.torch.load_file(it) for it in (expected, loras[-1]))
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert shelf.copies > 0 and not shelf.weights
     assert lent.changes(before) == []
 
 
