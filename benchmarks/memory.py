@@ -11,22 +11,20 @@ top. Run it from the repository's root: it shares the tests' models.
 from __future__ import annotations
 
 import json
-import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from unittest.mock import patch
 
-from torch import Tensor, nn
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from benchmarks.train import Case, SameBatch, cases_of, config_of_case, make_parser, make_pipeline
 from lib_lora_cook.cook import build_network
 from lib_lora_cook.models import swapping
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.swapping import Swapping
+from lib_lora_cook.training.memory import Living
 from lib_lora_cook.training.train import accumulate, make_trainer
 
 MIB = 1 << 20
@@ -43,44 +41,6 @@ class Counted:
     """The most at any moment of the second step: the first has no optimizer state yet."""
     text: int
     """Of them the text encoders, which a run that caches their output can put elsewhere."""
-
-
-class Living(TorchDispatchMode):
-    """Counts the bytes of all storages that are alive, and the most that there were."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = self.most = 0
-        self.known: set[int] = set()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        """Run an operator, and note what it made."""
-        made = func(*args, **(kwargs or {}))
-        for it in tree_leaves(made):
-            if isinstance(it, Tensor):
-                self.note(it.untyped_storage())
-        return made
-
-    def note(self, storage: Any) -> None:
-        """Count a storage from now to its end."""
-        if id(storage) in self.known:
-            return
-        self.known.add(id(storage))
-        self.bytes += (size := storage.nbytes())
-        self.most = max(self.most, self.bytes)
-        weakref.finalize(storage, self.forget, id(storage), size)
-
-    def leave_out(self, weights: Iterable[Tensor]) -> None:
-        """These are in main memory."""
-        for it in weights:
-            self.bytes -= it.untyped_storage().nbytes()
-
-    def forget(self, name: int, size: int) -> None:
-        """A storage is gone."""
-        self.known.discard(name)
-        self.bytes -= size
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

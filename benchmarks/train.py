@@ -33,12 +33,13 @@ from lib_lora_cook.config import (
     TrainingConfig,
 )
 from lib_lora_cook.cook import build_network
+from lib_lora_cook.cook.preflight import forecast
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.swapping import Swapping
 from lib_lora_cook.models.trainable import PictureSize
 from lib_lora_cook.models.waiting import waiting
 from lib_lora_cook.training.batches import Batch
-from lib_lora_cook.training.memory import peak_bytes
+from lib_lora_cook.training.memory import forget_peak, peak_bytes
 from lib_lora_cook.training.train import Step, make_trainer, train
 
 WARM_UP = 2
@@ -69,6 +70,8 @@ class Measured:
 
     seconds_per_step: float
     peak_bytes: int
+    forecast_bytes: int
+    """What a step that was tried before the first one says of the peak."""
     loaded_bytes: int
     """The same before the first step: the model and the adapters."""
     trained: int
@@ -167,16 +170,18 @@ def measure(case: Case) -> Measured:
     network = build_network(config, model)
     batches: Any = SameBatch(case)
     trainer = make_trainer(config, model, network, batches, lambda message: None)
-    loaded, times = peak_bytes(), []
+    times, batch = [], batches.batch
     Swapping(model.swapped, model.device).put_on()
     with waiting(model.swapped, pinned=True), network:
+        forget_peak(model.device)
+        loaded, told = peak_bytes(), forecast(trainer, batch).peak
         began = now()
         for event in train(trainer):
             if isinstance(event, Step):
                 times.append(now() - began)
                 began = now()
     trained = sum(weight.numel() for weight in network.parameters())
-    return Measured(statistics.median(times[WARM_UP:]), peak_bytes(), loaded, trained)
+    return Measured(statistics.median(times[WARM_UP:]), peak_bytes(), told, loaded, trained)
 
 
 def config_of_case(case: Case) -> TrainingConfig:
@@ -239,7 +244,7 @@ def true_size(case: Case) -> dict[str, Any]:
 
 
 HEADER = (
-    "family  network  precision  ckpt  side  batch    trained   s/step  peak MiB  of it the model"
+    "family  network  precision  ckpt  side  batch    trained   s/step  peak MiB  forecast  loaded"
 )
 
 
@@ -249,7 +254,7 @@ def row(case: Case, measured: Measured) -> str:
         f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
         f"  {case.resolution:4}  {case.batch:5}  {measured.trained / 1e6:7.2f} M"
         f"  {measured.seconds_per_step:7.3f}  {measured.peak_bytes >> 20:8}"
-        f"  {measured.loaded_bytes >> 20:15}"
+        f"  {measured.forecast_bytes >> 20:8}  {measured.loaded_bytes >> 20:6}"
     )
 
 

@@ -15,10 +15,11 @@ from ..hosts.base import Host
 from ..jobs import Job
 from ..training.batches import Batches, repeated
 from ..training.latents import encode_latents
-from ..training.memory import peak_bytes
+from ..training.memory import forget_peak, peak_bytes
 from ..training.pictures import Picture, read_pictures
 from ..training.train import Step, make_trainer, train
 from .checks import problems_of
+from .preflight import largest_batch
 from .run import build_network
 
 STEPS = 4
@@ -51,6 +52,7 @@ def measure_run(config: TrainingConfig, host: Host, job: Job) -> Measured:
     short = replace(config, loop=several)
     with host.borrow_model(config.model, config.loop.mixed_precision) as model:
         network = build_network(short, model)
+        forget_peak(model.device)
         store = encode_latents(tried, model, None, config.loop.vae_batch_size, job)
         with network:
             trainer = make_trainer(short, model, network, Batches(tried, store, short), job.log)
@@ -64,15 +66,6 @@ def measure_run(config: TrainingConfig, host: Host, job: Job) -> Measured:
     each = median(after - before for before, after in pairwise(times[1:]))
     share = mean_pixels(pictures) / prod(tried[0].fit.bucket)
     return Measured(whole.total_steps, each, each * share * whole.total_steps, peak_bytes())
-
-
-def largest_batch(pictures: Sequence[Picture], batch_size: int) -> list[Picture]:
-    """A batch of pictures of the largest bucket, as many as there are up to batch_size."""
-    largest = max((picture.fit.bucket for picture in pictures), key=prod)
-    found = [picture for picture in pictures if picture.fit.bucket == largest][:batch_size]
-    times = -(-batch_size // len(found))  # a lone picture stands for a whole batch
-    subset = replace(found[0].subset, num_repeats=times)
-    return [replace(picture, subset=subset) for picture in found]
 
 
 def mean_pixels(pictures: Sequence[Picture]) -> float:

@@ -15,7 +15,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .checkpoints import vae_folder
 from .names import text_layers, unet_layers
-from .swapping import Swapping, swapped_blocks
+from .swapping import Swapping, blocks_of, spread
 from .text import (
     caption_chunks,
     final_norm,
@@ -67,12 +67,16 @@ class DiffusersModel:
     @property
     def spare(self) -> list[nn.Module]:
         """What waits in main memory while the UNet trains."""
-        return [*self.encoders, self.vae] if self.config.medvram else []
+        return self.movable()["medvram"] if self.config.medvram else []
 
     @property
     def swapped(self) -> list[nn.Module]:
         """The UNet's blocks that wait there, and come one after another."""
-        return swapped_blocks(self.unet, self.config.blocks_to_swap)
+        return spread(self.movable()["blocks_to_swap"], self.config.blocks_to_swap)
+
+    def movable(self) -> dict[str, list[nn.Module]]:
+        """What can wait in main memory, by the setting that asks for it."""
+        return {"medvram": [*self.encoders, self.vae], "blocks_to_swap": blocks_of(self.unet)}
 
     def layers(self) -> list[Layer]:
         """Every layer that can be adapted, text encoders first."""

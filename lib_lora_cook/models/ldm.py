@@ -17,7 +17,7 @@ from ..config import ModelConfig
 from ..errors import UserError
 from .ldm_layers import unet_layers
 from .ldm_text import TextEncoder
-from .swapping import Swapping, swapped_blocks
+from .swapping import Swapping, blocks_of, spread
 from .text import caption_chunks, glue, weighed
 from .trainable import SD1, SDXL, Conditioning, Layer, ModelFamily, PictureSize, size_ids
 from .vae import encoder_fingerprint, in_float32
@@ -70,12 +70,17 @@ class LdmParts:
     @property
     def spare(self) -> list[nn.Module]:
         """What waits in main memory while the UNet trains."""
-        return [*(it.module for it in self.encoders), self.vae] if self.medvram else []
+        return self.movable()["medvram"] if self.medvram else []
 
     @property
     def swapped(self) -> list[nn.Module]:
         """The UNet's blocks that wait there, and come one after another."""
-        return swapped_blocks(self.unet, self.blocks_to_swap)
+        return spread(self.movable()["blocks_to_swap"], self.blocks_to_swap)
+
+    def movable(self) -> dict[str, list[nn.Module]]:
+        """What can wait there, by the setting that asks for it."""
+        encoders = [it.module for it in self.encoders]
+        return {"medvram": [*encoders, self.vae], "blocks_to_swap": blocks_of(self.unet)}
 
 
 class LdmModel:
@@ -171,6 +176,10 @@ class LdmModel:
     def vae_fingerprint(self) -> str:
         """A short name of what turns pictures into latents."""
         return encoder_fingerprint(self.parts.vae, self.parts.latent_scale)
+
+    def movable(self) -> dict[str, list[nn.Module]]:
+        """What can wait in main memory, by the setting that asks for it."""
+        return self.parts.movable()
 
     def train(self, checkpointing: bool) -> None:
         """Freeze every weight; checkpointing recomputes the blocks in the backward pass."""

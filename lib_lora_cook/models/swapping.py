@@ -16,11 +16,15 @@ BLOCK = "BasicTransformerBlock"
 """Their class in diffusers and in every WebUI: they hold 0.85 of SDXL's UNet, 0.39 of SD1.5's."""
 
 
-def swapped_blocks(unet: nn.Module, count: int) -> list[nn.Module]:
-    """`count` of a UNet's blocks as they are called, evenly spread; all where there are fewer."""
+def blocks_of(unet: nn.Module) -> list[nn.Module]:
+    """A UNet's transformer blocks, in the order of their calls."""
     named = [(name, it) for name, it in unet.named_modules() if type(it).__name__ == BLOCK]
     # down, mid, up in diffusers; input, middle, output in LDM: the way through is the alphabet's
-    blocks = [it for _, it in sorted(named, key=lambda pair: pair[0].partition(".")[0])]
+    return [it for _, it in sorted(named, key=lambda pair: pair[0].partition(".")[0])]
+
+
+def spread(blocks: Sequence[nn.Module], count: int) -> list[nn.Module]:
+    """`count` of the blocks, evenly spread and the first among them; all where there are fewer."""
     count = min(count, len(blocks))
     return [blocks[number * len(blocks) // count] for number in range(count)]
 

@@ -109,5 +109,8 @@ class TrainableModel(Protocol):
     def vae_fingerprint(self) -> str:
         """A short name of the VAE's weights: equal names, equal latents."""
 
+    def movable(self) -> dict[str, list[nn.Module]]:
+        """What can wait in main memory, by the setting that asks for it."""
+
     def train(self, checkpointing: bool) -> None:
         """Make ready for gradients; checkpointing trades time for memory."""

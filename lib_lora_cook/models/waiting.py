@@ -45,9 +45,7 @@ def at_hand(parts: Sequence[nn.Module], device: torch.device) -> Iterator[None]:
 def bring(part: nn.Module, device: torch.device, but: Sequence[nn.Module] = ()) -> None:
     """A part's weights and buffers to a device, but for the weights of what stays where it is."""
     stay = {id(it) for module in but for it in module.parameters()}
-    for it in (*part.parameters(), *part.buffers()):
-        if id(it) not in stay:
-            it.data = it.data.to(device)
+    part._apply(lambda it: it if id(it) in stay else it.to(device))  # as nn.Module.to does
 
 
 def pin(weights: Iterable[Tensor]) -> None:

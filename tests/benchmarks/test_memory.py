@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
-from benchmarks.memory import Living, count
+from benchmarks.memory import count
 from benchmarks.train import Case, SameBatch, config_of_case, make_pipeline
 from lib_lora_cook.cook import build_network
 from lib_lora_cook.models.diffusers import DiffusersModel
+from lib_lora_cook.training.memory import Living
 from lib_lora_cook.training.train import accumulate, make_trainer
 
 
@@ -36,15 +36,3 @@ def counted_for_real(case: Case) -> int:
 def test_a_step_without_contents_takes_what_a_computed_one_does(checkpointing: str) -> None:
     case = Case("sd1", "LoRA", "no", checkpointing, 64, 2, 2, "on", True)
     assert count(case).peak == pytest.approx(counted_for_real(case), rel=0.02)
-
-
-def test_what_is_gone_is_not_counted() -> None:
-    living = Living()
-    with living:
-        first = torch.ones(1000)
-        view = first[:10]
-        assert (living.bytes, living.most) == (4000, 4000)
-        del first
-        assert living.bytes == 4000, "a view keeps it"
-        del view
-        assert (living.bytes, living.most) == (0, 4000)

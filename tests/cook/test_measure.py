@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_lora_cook.cook.measure import largest_batch, mean_pixels, measure_run
+from lib_lora_cook.cook.measure import mean_pixels, measure_run
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import null_job
@@ -27,17 +27,6 @@ def test_a_few_steps_are_tried_and_nothing_is_written(tmp_path: Path, sd1_folder
     share = mean_pixels(pictures) / max(prod(it.fit.bucket) for it in pictures)
     assert measured.seconds == pytest.approx(measured.seconds_per_step * measured.steps * share)
     assert measured.peak_bytes > 1e6
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_a_batch_of_the_largest_bucket_is_full(
-    tmp_path: Path, sd1_folder: Path, batch_size: int
-) -> None:
-    pictures = read_pictures(tiny_run(tmp_path, sd1_folder))
-    tried = largest_batch(pictures, batch_size)
-    assert len({it.fit.bucket for it in tried}) == 1
-    assert sum(it.subset.num_repeats or 1 for it in tried) >= batch_size
-    assert prod(tried[0].fit.bucket) == max(prod(it.fit.bucket) for it in pictures)
 
 
 def test_what_is_wrong_is_told_before_the_model_is_touched(

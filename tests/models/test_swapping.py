@@ -15,7 +15,7 @@ from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.models import swapping
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.ldm import LdmModel
-from lib_lora_cook.models.swapping import BLOCK, swapped_blocks
+from lib_lora_cook.models.swapping import blocks_of, spread
 from tests.models.shelf import Shelf
 from tests.models.test_ldm import gradient_of_first_adapter, parts
 from tests.tiny_models import tiny_sdxl
@@ -30,17 +30,17 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
 def test_blocks_come_in_the_order_of_their_calls_and_evenly(tmp_path: Path) -> None:
     unet = tiny_sdxl(tmp_path).unet
     called: list[nn.Module] = []
-    everything = swapped_blocks(unet, 70)
+    everything = blocks_of(unet)
     for block in everything:
         block.register_forward_hook(lambda module, *_: called.append(module))
     added = {"text_embeds": torch.zeros(1, 16), "time_ids": torch.zeros(1, 6)}
     width = unet.config.cross_attention_dim
     unet(torch.zeros(1, 4, 8, 8), 1, torch.zeros(1, 5, width), added_cond_kwargs=added)
     assert called == everything and len(everything) > 3
-    half = swapped_blocks(unet, len(everything) // 2)
+    half = spread(everything, len(everything) // 2)
     places = [everything.index(it) for it in half]
     assert len(half) == len(everything) // 2 and places == sorted(set(places))
-    assert swapped_blocks(unet, 0) == []
+    assert spread(everything, 0) == [] and spread(everything, 70) == everything
 
 
 @pytest.mark.parametrize("network", ["LoRA", "LoHa", "LoKr"])
@@ -60,10 +60,6 @@ def test_a_run_ends_in_the_same_bits(
     assert swapped.losses == without.losses
     one, other = (it.cooked.loras[-1].read_bytes() for it in (swapped, without))
     assert one[-4096:] == other[-4096:]
-
-
-def blocks_of(unet: nn.Module) -> list[nn.Module]:
-    return [it for it in unet.modules() if type(it).__name__ == BLOCK]
 
 
 def test_a_lent_model_trains_the_same_and_keeps_its_own_weights(shelf: Shelf) -> None:
