@@ -36,6 +36,7 @@ from lib_lora_cook.demo.characters import random_character
 from lib_lora_cook.demo.drawing import draw
 
 CHUNK = 500
+TRUTH = "truth.json"
 WAYS = ("shrunk", "enlarged", "jpeg", "crop", "mirror", "grey", "border", "brightness")
 
 
@@ -52,30 +53,42 @@ def scene(rng: random.Random) -> Picture:
     return picture
 
 
-def write_chunk(folder: Path, start: int, number: int, toys: float, copies: float) -> None:
-    """`number` pictures from number `start` on, the same for the same arguments."""
+def write_chunk(
+    folder: Path, start: int, number: int, toys: float, copies: float
+) -> dict[str, tuple[str, str]]:
+    """`number` pictures from number `start` on, the same for the same arguments.
+
+    Returns by name which picture each is a copy of and the way it was made, "" of an original.
+    """
     rng = random.Random(start)
-    picture = scene(rng)
+    picture, original = scene(rng), ""
+    made = {}
     for at in range(start, start + number):
-        copy = rng.random() < copies
+        name = f"{at:06d}.jpg"
+        copy = rng.random() < copies and bool(original)
         if not copy:
             toy = rng.random() < toys
             picture = draw(random_character(rng), 64, rng) if toy else scene(rng)
-        shown = picture
-        for step in KINDS[rng.choice(WAYS)] if copy else ():
+            original = name
+        shown, way = picture, rng.choice(WAYS) if copy else ""
+        for step in KINDS[way] if copy else ():
             shown = step(shown, rng)
-        shown.save(folder / f"{at:06d}.jpg", quality=90)
+        shown.save(folder / name, quality=90)
+        made[name] = original, way
+    return made
 
 
 def build_many(folder: Path, number: int, toys: float, copies: float) -> None:
-    """Write the pool, on all cores."""
+    """Write the pool and what is known of it, on all cores."""
     folder.mkdir(parents=True)
     starts = range(0, number, CHUNK)
     sizes = [min(CHUNK, number - start) for start in starts]
     with ProcessPoolExecutor() as processes:
-        list(
-            processes.map(write_chunk, repeat(folder), starts, sizes, repeat(toys), repeat(copies))
+        made = processes.map(
+            write_chunk, repeat(folder), starts, sizes, repeat(toys), repeat(copies)
         )
+        truth = {name: known for chunk in made for name, known in chunk.items()}
+    (folder / TRUTH).write_text(json.dumps(truth), encoding="utf-8")
 
 
 @contextmanager

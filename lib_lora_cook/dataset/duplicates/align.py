@@ -6,6 +6,7 @@ here find both, with the change of brightness and contrast (as in Lucas and Kana
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from .prints import Box, lightness
 
 _LEVELS = ((40, 6, 0.35), (80, 4, 0.5), (160, 3, 0.0))
-"""Pixels on the longer side at most, steps, and the correlation below which it is given up."""
+"""Pixels on the longer side at most, steps, and the correlation below which it is given up.
+
+The search gives places that are mostly good to a pixel of the second level."""
 _LEAST_SIDE = 12
 _SHOWS = 0.4  # share of the contrast
 _STILL = 0.04  # of a pixel
@@ -80,8 +83,16 @@ def _half(image: Floats) -> Floats:
 def overlaid(one: Seen, other: Seen, box: Box, other_box: Box) -> Overlay | None:
     """Lay `other` over `one`, first with box on box; None where they do not come to fit."""
     place = _place(box, other_box)
+    found = _fitted(one, other, place, _LEVELS[1:]) or _fitted(one, other, place, _LEVELS)
+    return _shared(one.pixels, other.pixels, *found) if found else None
+
+
+def _fitted(
+    one: Seen, other: Seen, place: Place, levels: Sequence[tuple[int, int, float]]
+) -> tuple[Place, float] | None:
+    """A better place and how alike they are there; None where they do not come to fit."""
     likeness, before = 0.0, None
-    for side, steps, enough in _LEVELS:
+    for side, steps, enough in levels:
         target = other.at_most(side)
         if target is before or not other.shows_at(side):
             continue
@@ -90,7 +101,7 @@ def overlaid(one: Seen, other: Seen, box: Box, other_box: Box) -> Overlay | None
         if found is None or found[1] < enough:
             return None
         place, likeness = found
-    return _shared(one.pixels, other.pixels, place, likeness)
+    return place, likeness
 
 
 def _climbed(one: Seen, target: Floats, place: Place, steps: int) -> tuple[Place, float] | None:

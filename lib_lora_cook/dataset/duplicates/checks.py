@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeVar
 
 from ...errors import UserError
 from ...jobs import Job
 from ..images import ImageFile
 from .check import EQUAL, UNLIKE, Difference, compared, swapped
+from .cores import mapped
 from .distinct import Distinct
+from .glance import Bytes, glanced, make_thumb
 from .prints import Print, pixel_hash
 from .search import Candidate, candidates
 from .store import Store
 
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
+_HOPELESS = 28.0  # levels at a glance; tuned as in check
 _CLEAR = 40.0  # a distance at which another way round cannot be better
 _COPY = 50.0  # a distance within which no one sees another drawing
-_CHUNK = 64
-_FEW = 3  # items for which threads do not pay
 
 Pair = tuple[int, int]
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -84,8 +80,14 @@ class Checks:
 
     def distances(self, pairs: Sequence[Pair]) -> list[float]:
         """How far the two of each pair are from being equal, 0 for equal."""
-        asked = [pair for pair in pairs if pair not in self._known]
-        found = mapped(self._difference, asked, self._job, "comparing pictures")
+        asked = sorted({pair for pair in pairs if pair not in self._known})
+        hits = [(pair, hit) for pair in asked for hit in self._candidates[pair]]
+        levels = glanced([hit for _, hit in hits], self._thumb)
+        worth: dict[Pair, list[Candidate]] = {pair: [] for pair in asked}
+        for (pair, hit), level in zip(hits, levels.tolist(), strict=True):
+            if level <= _HOPELESS:
+                worth[pair].append(hit)
+        found = mapped(self._difference, list(worth.items()), self._job, "comparing pictures")
         new = dict(zip(asked, found, strict=True))
         self._known |= new
         keys = self._keys
@@ -107,11 +109,17 @@ class Checks:
             and difference.distance > _COPY
         ]
 
-    def _difference(self, pair: Pair) -> Difference:
-        if self._equal(pair):
+    def _thumb(self, at: int) -> Bytes | None:
+        """A small square of a picture, None of one that is seen on two grounds."""
+        pictures, made = self._look.store.pictures(self._keys[at]), self._prints[at]
+        return make_thumb(pictures[0], (made.width, made.height)) if len(pictures) == 1 else None
+
+    def _difference(self, asked: tuple[Pair, list[Candidate]]) -> Difference:
+        pair, hits = asked
+        if self._equal(pair, hits):
             return EQUAL
         found = UNLIKE
-        for hit in self._candidates[pair]:
+        for hit in hits:
             found = min(found, self._compared(hit), key=_distance)
             if found.distance <= _CLEAR or found.fits:
                 break
@@ -126,14 +134,14 @@ class Checks:
         best = min(found, key=_distance)
         return best if hit.one < hit.other else swapped(best)
 
-    def _equal(self, pair: Pair) -> bool:
+    def _equal(self, pair: Pair, hits: Sequence[Candidate]) -> bool:
         """Whether a JPEG that was decoded at a reduced size has the pixels of the other file."""
         one, other = (self._prints[at] for at in pair)
         if (one.width, one.height) != (other.width, other.height):
             return False
         if not (one.is_reduced or other.is_reduced):
             return False
-        if all(self._compared(hit).worst > _ABOUT_EQUAL for hit in self._candidates[pair]):
+        if all(self._compared(hit).worst > _ABOUT_EQUAL for hit in hits):
             return False
         try:
             hashes = [pixel_hash(self._paths[at], self._prints[at]) for at in pair]
@@ -144,16 +152,3 @@ class Checks:
 
 def _distance(difference: Difference) -> float:
     return difference.distance
-
-
-def mapped(make: Callable[[Item], Made], items: Sequence[Item], job: Job, what: str) -> list[Made]:
-    """`make` of each item, on all cores: Pillow and OpenCV let go of Python while they work."""
-    if len(items) < _FEW:
-        return [make(item) for item in items]
-    made: list[Made] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(items), _CHUNK):
-            job.check()
-            made += threads.map(make, items[start : start + _CHUNK])
-            job.report(len(made), len(items), what)
-    return made

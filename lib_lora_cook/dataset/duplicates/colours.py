@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ Floats = NDArray[np.float32]
 def recoloured(one: Bytes, other: Bytes) -> Bytes:
     """`one` (height, width, 3) changed as a whole, so that most of it has `other`'s colours."""
     small, wanted = _sampled(one), _sampled(other)
-    if np.quantile(cv2.absdiff(small, wanted), 0.98) < _SAME:
+    if level(cv2.absdiff(small, wanted), 0.98) < _SAME:
         return one
     if _saturation(wanted) < _GREY <= _saturation(small):
         one, small, angle = _greyed(one), _greyed(small), 0.0
@@ -48,8 +50,9 @@ def _greyed(image: Bytes) -> Bytes:
 
 def _saturation(image: Bytes) -> float:
     """How far the channels lie apart, in levels, in the tenth of the picture with most colour."""
-    spread = image.max(axis=2).astype(np.float32) - image.min(axis=2)
-    return float(np.quantile(spread, 0.9))
+    red, green, blue = cv2.split(image)
+    spread = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    return level(spread, 0.9)
 
 
 def _turn_of_hue(one: Bytes, other: Bytes) -> float:
@@ -74,37 +77,38 @@ def _turned(image: Bytes, degrees: float) -> Bytes:
     return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).clip(0, 255).astype(np.uint8)
 
 
-def _terms(image: Floats, channel: int) -> Floats:
-    """(pixels, 3): the channel, the luma, and 1."""
-    luma = image @ _LUMA
-    return np.stack([image[..., channel], luma, np.ones_like(luma)], axis=-1).reshape(-1, 3)
-
-
 def _fit(small: Bytes, wanted: Bytes) -> tuple[float, Floats]:
-    """What is left over, and each channel's weights.
+    """What is left over, and each channel's weights of itself, of the luma and of 1.
 
     Pixels that differ most do not count, and those that are clipped say too little.
     """
-    source, goal = small.astype(np.float32), wanted.astype(np.float32).reshape(-1, 3)
-    terms = [_terms(source, channel) for channel in range(3)]
+    source, goal = (it.reshape(-1, 3).T.astype(np.float32) for it in (small, wanted))
+    terms = np.ones((3, *source.shape), np.float32)  # channels, terms, pixels
+    terms[:, 0], terms[:, 1] = source, _LUMA @ source
     told = (goal > _CLIPPED) & (goal < 255 - _CLIPPED)
-    told[:, told.mean(axis=0) < _TOLD] = True
-    chosen = np.ones(len(goal), bool)
-    weights = np.zeros((3, 3), np.float32)
-    left = np.zeros(len(goal), np.float32)
+    told[told.mean(axis=1) < _TOLD] = True
+    chosen = np.ones(source.shape[1], bool)
+    weights, left = np.zeros((3, 3), np.float32), goal[0]
     for _ in range(_ROUNDS):
-        left[:] = 0
-        for channel in range(3):
-            used = chosen & told[:, channel]
-            used = used if used.mean() >= _TOLD / 2 else chosen
-            rows = terms[channel][used]
-            normal = rows.T @ rows + np.diag([len(rows) * 2.0] * 2 + [0.01])
-            start = np.array([1, 0, 0]) * len(rows) * 2.0
-            weights[channel] = np.linalg.solve(normal, rows.T @ goal[used, channel] + start)
-            made = (terms[channel] @ weights[channel]).clip(0, 255)
-            left += np.abs(made - goal[:, channel])
-        chosen = left <= np.quantile(left, _INLIERS)
-    return float(left[chosen].mean()), weights.copy()
+        used = told & chosen
+        used[used.mean(axis=1) < _TOLD / 2] = chosen
+        weighed = terms * used[:, None]
+        stiff = used.sum(axis=1) * 2.0
+        normal = (weighed @ terms.transpose(0, 2, 1)).astype(np.float64)
+        asked = weighed @ goal[..., None]
+        normal += np.stack([stiff, stiff, np.full(3, 0.01)], axis=1)[:, None] * np.eye(3)
+        asked[:, 0, 0] += stiff
+        weights = np.linalg.solve(normal, asked)[..., 0].astype(np.float32)
+        made = (weights[:, None] @ terms)[:, 0].clip(0, 255)
+        left = np.abs(made - goal).sum(axis=0)
+        chosen = left <= level(left, _INLIERS)
+    return float(left[chosen].mean()), weights
+
+
+def level(values: NDArray[Any], share: float) -> float:
+    """What this share of the values stays below or at."""
+    at = round(share * (values.size - 1))
+    return float(np.partition(values.ravel(), at)[at])
 
 
 def _matrix(weights: Floats) -> Floats:

@@ -10,7 +10,8 @@ from ...errors import UserError
 from ...jobs import Job, null_job
 from ..changes import Change
 from ..images import Failure, ImageFile, content_hash
-from .checks import Checks, Look, mapped
+from .checks import Checks, Look
+from .cores import mapped
 from .distinct import read_distinct, save_distinct
 from .groups import Group, Stars, grouped, settled, stars
 from .prints import Print, read_print

@@ -26,6 +26,7 @@ class Group:
 
 
 _LEAST_SAYING = 2
+_AT_ONCE = 3
 
 Stars = dict[int, list[int]]
 """Centre -> the others."""
@@ -48,12 +49,14 @@ class Measure(Protocol):
 def stars(count: int, pairs: Iterable[tuple[int, int]], measure: Measure, limit: float) -> Stars:
     """Whoever has no better picture within `limit` is a centre; the others join the nearest one.
 
-    Pictures are 0 to count - 1, the best first. Only pairs of a centre with another are measured,
-    as many at once as can be known to be needed.
+    Pictures are 0 to count - 1, the best first. Those with the few best that each is like are
+    measured first, all at once; of the rest only pairs of a centre with another.
     """
     better: dict[int, list[int]] = defaultdict(list)
     for one, other in pairs:
         better[max(one, other)].append(min(one, other))
+    few = [(above, it) for it in better for above in sorted(better[it])[:_AT_ONCE]]
+    measure.distances(few)
     centre: dict[int, bool] = {}
     near: dict[int, list[tuple[float, int]]] = defaultdict(list)
     waiting = list(range(count))

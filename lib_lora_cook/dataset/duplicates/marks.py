@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .colours import level
+
 _LEAST_SEEN, _SEEN, _PER_NOISE = 4.0, 14.0, 3.0  # levels; times what most of the picture changes
 _MOST = 0.9
 _OF_BEST = 0.35
@@ -47,7 +49,7 @@ def writing(one: Bytes, other: Bytes) -> list[Box]:
     change = _change(luma, other_luma)
     strength = np.abs(change)
     room = 255 - np.minimum(luma, other_luma), np.maximum(luma, other_luma)  # of white, of black
-    usual = float(np.quantile(strength, _MOST)) * _PER_NOISE
+    usual = level(strength, _MOST) * _PER_NOISE
     boxes: list[Box] = []
     for seen in sorted({float(np.clip(usual, low, _SEEN)) for low in (_LEAST_SEEN, _SEEN)}):
         strong = strength > seen
@@ -146,11 +148,11 @@ def _is_writing(change: Floats, room: Floats, box: Box, seen: float) -> bool:
     """Whether a box holds a line of strokes; `room` is how much the colour could change there."""
     part = np.abs(change[_inside(box)])
     covering = part / np.maximum(room[_inside(box)], _ROOM)
-    inked = (covering > _OF_BEST * float(np.quantile(covering, 0.98))) & (part > seen)
+    inked = (covering > _OF_BEST * level(covering, 0.98)) & (part > seen)
     if inked.mean() > _FULL or not (_at_edge(box, len(change)) or _is_thin(inked)):
         return False
     starts = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1)
-    strokes = float(np.quantile(starts, 0.75))
+    strokes = level(starts, 0.75)
     if _one_sided(change, box) < _ONE_SIDED:  # it lies over both light and dark
         return strokes >= _TWO_SIDED
     return strokes >= (_AT_EDGE if _at_edge(box, len(change)) else _STROKES)

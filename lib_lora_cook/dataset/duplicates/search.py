@@ -8,30 +8,22 @@ at 3%. A mirrored picture has the same coefficients with the sign of the odd one
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .cores import spread
 from .prints import VIEW_SIDE, Box, Print
 from .textures import texture_pairs, textures
-from .views import (
-    WINDOWS,
-    Floats,
-    Hits,
-    Views,
-    Whole,
-    coefficients,
-    detail,
-    flip,
-    refined,
-)
+from .views import WINDOWS, Floats, Hits, Views, Whole, coefficients, fitted, flip
 
 _COARSE = 5  # coefficients a side
 _MOST_LIKE = 4_000_000  # pairs of whole views that are looked at again, the most alike
 _LIKELY = 0.84  # least cosine in the best window
-_SAME = 0.88  # the same with finer windows and frequencies
-_SAME_DETAIL = 0.8  # least cosine of those
+_OF_A_VIEW, _ROWS = 64, 128  # hits that a view may have either way round; views at a time
+_SHAPES, _SAME = (8, 1), 0.88  # waves; least cosine where the window fits best
+_DETAIL, _SAME_DETAIL = (14, 4), 0.84  # the same of the finer ones
 _MOST_PAIRS = 240_000  # over all pictures; a picture's best partners go first
 _OF_A_PAIR = 6  # hits: bars and margins are seen differently in two pictures
 _SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least
@@ -68,27 +60,31 @@ def candidates(
 
 
 def _by_views(views: Views) -> list[Candidate]:
-    hits = _kept(views, _alike(views), _MOST_PAIRS)
-    shifted, likeness = refined(views, hits)
+    hits = _alike(views)
+    hits = hits[_best(views, hits, _OF_A_PAIR)]
+    hits = hits[_foremost(views, hits, _MOST_PAIRS)]
+    places, likeness = fitted(views, hits, hits.places(), _SHAPES)
     good = np.flatnonzero(likeness >= _SAME)
-    hits, shifted = hits[good], shifted[good]
-    likeness = detail(views, hits, shifted)
+    hits = replace(hits, likeness=likeness)
+    good = good[_best(views, hits[good], _OF_A_PAIR // 2)]
+    hits = hits[good]
+    places, likeness = fitted(views, hits, places[good], _DETAIL)
     good = np.flatnonzero(likeness >= _SAME_DETAIL)
     order = good[np.argsort(-likeness[good], kind="stable")]
     seen: dict[tuple[int, int, bool], list[NDArray[np.float64]]] = {}
     chosen = []
     for at in order:
         container, content = int(hits.container[at]), int(hits.content[at])
-        box = _inside(views.boxes[container], shifted[at])
+        box = _inside(views.boxes[container], places[at])
         other_box: Box = tuple(views.boxes[content].tolist())
         hit = Candidate(
             int(views.owner[container]), int(views.owner[content]), bool(hits.mirrored[at]),
             box, other_box, float(likeness[at]),
         )  # fmt: skip
-        places = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
+        known = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
         place = _corners(hit)
-        if all(np.abs(place - it).max() > _SAME_PLACE for it in places):
-            places.append(place)
+        if all(np.abs(place - it).max() > _SAME_PLACE for it in known):
+            known.append(place)
             chosen.append(hit)
     return chosen
 
@@ -103,13 +99,13 @@ def _corners(hit: Candidate) -> NDArray[np.float64]:
 
 def _views_of(prints: Sequence[Print]) -> tuple[Views, Floats]:
     """The views that tell something, and how many levels the low frequencies of each view have."""
-    owner = np.array([n for n, it in enumerate(prints) for _ in it.boxes], np.int64)
+    owner = np.array([n for n, it in enumerate(prints) for _ in it.boxes], np.int32)
     boxes = np.array([box for it in prints for box in it.boxes]).reshape(-1, 4)
     sides = np.array([(it.width, it.height) for it in prints]).reshape(-1, 2)[owner]
     aspect = (boxes[:, 2] * sides[:, 0] / (boxes[:, 3] * sides[:, 1])).astype(np.float32)
     empty = np.empty((0, VIEW_SIDE, VIEW_SIDE), np.uint8)
-    pixels = np.concatenate([empty, *(it.views for it in prints)]).astype(np.float32)
-    whole, level = coefficients(pixels, (0.0, 1.0), (0.0, 1.0), _COARSE)
+    pixels = np.concatenate([empty, *(it.views for it in prints)])
+    whole, level = coefficients(pixels, *WINDOWS[0], _COARSE)
     told = level >= _FLAT  # a plain view is like anything
     owner, boxes, aspect, pixels, whole = (
         owner[told], boxes[told], aspect[told], pixels[told], whole[told]
@@ -121,36 +117,44 @@ def _views_of(prints: Sequence[Print]) -> tuple[Views, Floats]:
 def _alike(views: Views) -> Hits:
     """Every view with each window that another picture's view is like."""
     signs, like = flip(_COARSE), _least_like(views.whole)
-    parts: list[tuple[NDArray[np.generic], ...]] = []
-    step = 256
-    for start in range(0, len(views.owner), step):
-        rows = np.arange(start, min(start + step, len(views.owner)))
-        for mirrored in (False, True):
-            seen = views.whole * signs if mirrored else views.whole
-            near = views.whole[rows] @ seen.T >= like
-            near &= views.owner[rows][:, None] != views.owner
-            for row, others in zip(rows, near, strict=True):
+    turned = views.whole * signs
+
+    def look(part: slice) -> list[Hits]:
+        found = []
+        for mirrored, seen in ((False, views.whole), (True, turned)):
+            near = views.whole[part] @ seen.T >= like
+            near &= views.owner[part, None] != views.owner
+            for row, others in enumerate(near, part.start):
                 content = np.flatnonzero(others)
                 if len(content):
-                    parts.append(_best_windows(views, int(row), content, seen[content], mirrored))
+                    found.append(_best_windows(views, row, content, seen[content], mirrored))
+        return found
+
+    return _joined([hits for part in spread(look, len(views.owner), _ROWS) for hits in part])
+
+
+def _joined(parts: list[Hits]) -> Hits:
     if not parts:
-        none = np.empty(0, np.int64)
-        return Hits(none, none, none.astype(bool), none, none.astype(np.float32))
-    return Hits(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        none = np.empty(0, np.int32)
+        return Hits(none, none, none.astype(bool), none.astype(np.uint8), none.astype(np.float32))
+    names = (field.name for field in fields(Hits))
+    return Hits(*(np.concatenate([getattr(it, name) for it in parts]) for name in names))
 
 
 def _best_windows(
-    views: Views, row: int, content: Whole, seen: Floats, mirrored: bool
-) -> tuple[NDArray[np.generic], ...]:
+    views: Views, row: int, content: NDArray[np.int64], seen: Floats, mirrored: bool
+) -> Hits:
     likeness = views.windows[row] @ seen.T  # (17, content)
     aspect = views.aspect[row] * _WINDOW_ASPECT[:, None] / views.aspect[content]
     likeness[(aspect > _ASPECT) | (aspect < 1 / _ASPECT)] = 0
     window = likeness.argmax(axis=0)
     likeness = likeness[window, np.arange(len(content))]
     good = np.flatnonzero(likeness >= _LIKELY)
-    return (
-        np.full(len(good), row), content[good], np.full(len(good), mirrored), window[good],
-        likeness[good],
+    if len(good) > _OF_A_VIEW:
+        good = good[np.argpartition(-likeness[good], _OF_A_VIEW)[:_OF_A_VIEW]]
+    return Hits(
+        np.full(len(good), row, np.int32), content[good].astype(np.int32),
+        np.full(len(good), mirrored), window[good].astype(np.uint8), likeness[good],
     )  # fmt: skip
 
 
@@ -165,24 +169,27 @@ def _least_like(whole: Floats) -> float:
     return float(np.quantile(cosines, 1 - share)) if share < 1 else -1.0
 
 
-def _kept(views: Views, hits: Hits, most: int) -> Hits:
-    """For each pair of pictures and way round its best hits; of too many, each one's best."""
+def _best(views: Views, hits: Hits, most: int) -> NDArray[np.int64]:
+    """Which are the `most` best hits of each pair of pictures and way round."""
     one, other = views.owner[hits.container], views.owner[hits.content]
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    order = np.lexsort((one, -hits.likeness, hits.mirrored, high, low))
-    key = np.stack([low, high, hits.mirrored])[:, order]
-    first = np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0))[: len(order)]
-    starts = np.flatnonzero(first)
+    low, high = np.minimum(one, other).astype(np.int64), np.maximum(one, other)
+    key = ((low << 31) + high) * 2 + hits.mirrored
+    order = np.lexsort((one, -hits.likeness, key))
+    starts = np.flatnonzero(np.append(True, np.diff(key[order]) != 0)[: len(order)])
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    hits = hits[order[rank < _OF_A_PAIR]]
+    return order[rank < most]
+
+
+def _foremost(views: Views, hits: Hits, most: int) -> NDArray[np.int64] | slice:
+    """Of too many hits, each picture's best."""
     if len(hits.likeness) <= most:
-        return hits
+        return slice(None)
     one, other = views.owner[hits.container], views.owner[hits.content]
     turn = np.minimum(_turn(one, hits.likeness), _turn(other, hits.likeness))
-    return hits[np.sort(np.lexsort((-hits.likeness, turn))[:most])]
+    return np.sort(np.lexsort((-hits.likeness, turn))[:most])
 
 
-def _turn(owner: Whole, likeness: Floats) -> Whole:
+def _turn(owner: Whole, likeness: Floats) -> NDArray[np.int64]:
     """How many better hits the same picture has."""
     order = np.lexsort((-likeness, owner))
     starts = np.flatnonzero(np.append(True, owner[order][1:] != owner[order][:-1]))

@@ -23,7 +23,7 @@ from .check import Difference
 from .prints import VIEW_SIDE, Print
 from .search import Candidate
 
-_VERSION = 3  # of what is measured and how; another one starts anew
+_VERSION = 4  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name text primary key, size, mtime_ns, file text);

@@ -114,4 +114,5 @@ def _lying(one: _Features, other: _Features) -> tuple[Box, float] | None:
         return None
     (width, height), (wide, high) = other.size, one.size
     box = matrix[0, 2] / wide, matrix[1, 2] / high, scale * width / wide, scale * height / high
-    return (box[0], box[1], box[2], box[3]), float(inside.mean())
+    left, top, across, down = map(float, box)
+    return (left, top, across, down), float(inside.mean())
