@@ -63,10 +63,15 @@ def parse_toml(text: str, where: Path | str, lines_before: int = 0) -> dict[str,
     except (ValueError, IndexError, TypeError) as error:
         place = re.search(r"line (\d+),? column (\d+)", str(error))
         what = re.sub(r"\s*\((at|line) .*", "", str(error))
-        if place:
-            what = f"line {int(place[1]) + lines_before}, column {place[2]}: {what}"
+        line, column = map(int, place.groups()) if place else end_of(text)
+        what = f"line {line + lines_before}, column {column}: {what}"
         raise UserError(f"This is not TOML ({what})", where, "Correct that line.") from None
     return table
+
+
+def end_of(text: str) -> tuple[int, int]:
+    """Line and column behind the last character, both from 1."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _reader() -> Any:

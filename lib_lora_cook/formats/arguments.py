@@ -150,6 +150,8 @@ def coerced(wanted: Any, value: Any) -> Any:
         return made if origin is list else tuple(made)
     if wanted is bool:
         return switch(value)
+    if wanted in (int, float) and isinstance(value, bool):
+        raise TypeError(value)
     if wanted is int:
         number = float(value)
         if number != int(number):

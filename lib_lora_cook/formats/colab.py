@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def notebook_code(text: str, where: str) -> str:
 def read_cell(text: str, where: str) -> Foreign:
     """The variables of the cells, and the dataset in `custom_dataset`."""
     foreign = Foreign()
+    text = textwrap.dedent(text)  # a cell may be copied out of an indented block
     found = variables(text)
     dataset = found.pop("custom_dataset", None)
     for name, value in found.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config_file import parse_toml
+from ..errors import UserError
 from .base import Foreign, Table, is_asked
 
 DEFAULTS: Table = {
@@ -71,9 +72,10 @@ def add_datasets(foreign: Foreign, table: Table) -> None:
     """
     general = table.get("general", {})
     foreign.unknown += [key for key in table if key not in ("general", "datasets")]
-    for index, dataset in enumerate(table.get("datasets", []), 1):
+    for index, dataset in enumerate(tables_of(table, "datasets"), 1):
         own = {**general, **dataset}
-        subsets = own.pop("subsets", [])
+        subsets = tables_of(own, "subsets")
+        own.pop("subsets", None)
         for key in _DATASET_KEYS & own.keys():
             value = own.pop(key)
             if foreign.arguments.get(key, value) != value and index > 1:
@@ -81,6 +83,15 @@ def add_datasets(foreign: Foreign, table: Table) -> None:
             else:
                 foreign.arguments[key] = value
         foreign.subsets += [{**own, **subset} for subset in subsets]
+
+
+def tables_of(table: Table, key: str) -> list[Table]:
+    """A list of tables, one for what was written as [key] for [[key]]; UserError for another."""
+    found = table.get(key, [])
+    found = [found] if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(it, dict) for it in found):
+        raise UserError(f"{key} must be tables", f"[[{key}]]", "Write each below its own head.")
+    return found
 
 
 def folders_of(path: str, folder: Path, *, is_reg: bool) -> list[Table]:

@@ -46,7 +46,9 @@ def read_lora(path: Path) -> Foreign:
     for key, value in metadata.items():
         if key in SAME or key in NAMES:
             foreign.arguments[NAMES.get(key, key)] = literal(value)
-    foreign.arguments |= network_of(metadata) | optimizer_of(metadata.get("optimizer", ""))
+    if args := parsed(metadata, "network_args", foreign):
+        foreign.arguments["network_args"] = args
+    foreign.arguments |= optimizer_of(metadata.get("optimizer", ""))
     add_datasets(foreign, metadata)
     return foreign
 
@@ -69,10 +71,13 @@ def metadata_of(path: Path) -> dict[str, str]:
         ) from None
 
 
-def network_of(metadata: dict[str, str]) -> Table:
-    """`ss_network_args`, a JSON table."""
-    args = metadata.get("network_args")
-    return {"network_args": json.loads(args)} if args and args != "null" else {}
+def parsed(metadata: dict[str, str], key: str, foreign: Foreign) -> Any:
+    """What a metadata's JSON holds, None where there is none; one that is cut off is named."""
+    try:
+        return json.loads(metadata.get(key) or "null")
+    except ValueError:
+        foreign.unknown.append(f"ss_{key}")
+        return None
 
 
 def optimizer_of(text: str) -> Table:
@@ -87,7 +92,7 @@ def optimizer_of(text: str) -> Table:
 
 def add_datasets(foreign: Foreign, metadata: dict[str, str]) -> None:
     """Resolution, batch size and folders, from `ss_datasets` or the older flat keys."""
-    datasets = json.loads(metadata.get("datasets", "[]") or "[]")
+    datasets = parsed(metadata, "datasets", foreign)
     if datasets:
         first = datasets[0]
         resolution = first.get("resolution")
@@ -105,7 +110,7 @@ def add_datasets(foreign: Foreign, metadata: dict[str, str]) -> None:
     if is_asked(metadata.get("resolution")):
         foreign.arguments["resolution"] = metadata["resolution"]
     for key, is_reg in (("dataset_dirs", False), ("reg_dataset_dirs", True)):
-        folders = json.loads(metadata.get(key, "{}") or "{}")
+        folders = parsed(metadata, key, foreign) or {}
         foreign.subsets += [
             {"image_dir": name, "num_repeats": facts.get("n_repeats"), "is_reg": is_reg}
             for name, facts in folders.items()

@@ -88,9 +88,9 @@ def is_config(table: Any) -> bool:
 
 def is_concepts(table: Any) -> bool:
     """Whether a parsed JSON is a list of concepts."""
-    return isinstance(table, list) and all(
-        isinstance(it, dict) and "path" in it and ("text" in it or "image" in it) for it in table
-    )
+    if not isinstance(table, list) or not all(isinstance(it, dict) for it in table):
+        return False
+    return all("path" in it for it in table) and any("text" in it or "image" in it for it in table)
 
 
 def read_config(table: Table, folder: Path) -> Foreign:

@@ -12,6 +12,7 @@ from . import colab, easy, kohya, kohya_gui, lora_file, onetrainer
 from .arguments import Translated, translate
 from .base import Foreign
 
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 KNOWN = (
     "Give sd-scripts' training or dataset TOML, an Easy Training Scripts TOML or JSON, a "
     "kohya_ss JSON, a OneTrainer config or concepts, a cell of the colab, or a LoRA file."
@@ -36,14 +37,24 @@ def read_any(path: Path) -> Foreign:
     if path.suffix.lower() == ".safetensors":
         return lora_file.read_lora(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError("This is no text", path, KNOWN) from None
+        text = decoded(path.read_bytes(), path)
     except OSError as error:
         raise UserError(
             f"This cannot be read ({error.strerror})", path, "Check its name."
         ) from None
     return read_text(text, path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """UTF-8 with a mark or without, or what Windows' shell writes by `>`: UTF-16 with its mark."""
+    try:
+        text = data.decode("utf-16" if data[:2] in UTF16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        place = f"line {line}, column {column}: not UTF-8"
+        raise UserError(f"This is no text ({place})", path, "Save it as UTF-8.") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_text(text: str, path: Path) -> Foreign:

@@ -434,6 +434,9 @@ def test_a_byte_order_mark_and_a_run_of_our_own(tmp_path: Path) -> None:
         ("cell.txt", 'custom_dataset = """\n[[datasets]\n"""', "line 2, column"),
         ("cell.txt", "custom_dataset = None", "No setting of the notebook"),
         ("a.safetensors", "text", "no safetensors file"),
+        ("a.json", "null", "line 1, column"),
+        ("a.toml", "network_dim = 16\nalpha", "line 2, column"),
+        ("a.toml", "datasets = 3", "datasets must be tables"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_one_line_with_its_place(
@@ -454,6 +457,45 @@ def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
     lora_file(tmp_path / "bare.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match="does not say how it was trained"):
         read_foreign(tmp_path / "bare.safetensors")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_as_windows_writes_them(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.toml").write_bytes(KOHYA.replace("\n", "\r\n").encode(encoding))
+    (tmp_path / "b.toml").write_text(KOHYA, encoding="utf-8")
+    assert read_foreign(tmp_path / "a.toml") == read_foreign(tmp_path / "b.toml")
+
+
+def test_a_file_in_another_encoding_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes('network_dim = 4\noutput_name = "café"'.encode("latin-1"))
+    with pytest.raises(UserError, match="line 2, column 19: not UTF-8"):
+        read_foreign(tmp_path / "a.toml")
+
+
+def test_a_switch_is_no_number_and_a_single_table_is_a_list_of_one(tmp_path: Path) -> None:
+    text = 'network_dim = true\n[datasets]\nresolution = 512\n[datasets.subsets]\nimage_dir = "x"\n'
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    assert "network_dim" not in read_foreign(tmp_path / "a.toml").table
+    (tmp_path / "b.toml").write_text(text.partition("\n")[2], encoding="utf-8")
+    done = read_foreign(tmp_path / "b.toml")
+    assert (done.table["resolution"], done.table["subsets"]) == ([512, 512], [{"image_dir": "x"}])
+
+
+def test_an_indented_cell_and_a_concept_that_is_switched_off(tmp_path: Path) -> None:
+    cell = "    unet_lr = 3e-4 #@param\n    num_repeats = 7 #@param\n"
+    (tmp_path / "cell.txt").write_text(cell, encoding="utf-8")
+    assert read_foreign(tmp_path / "cell.txt").table["unet_lr"] == 3e-4
+    concepts = [{"path": "a", "text": {}}, {"path": "", "enabled": False}]
+    (tmp_path / "c.json").write_text(json.dumps(concepts), encoding="utf-8")
+    assert [it["image_dir"] for it in read_foreign(tmp_path / "c.json").table["subsets"]] == ["a"]
+
+
+def test_a_lora_whose_metadata_is_cut_off_names_what_is_lost(tmp_path: Path) -> None:
+    told = {"ss_network_dim": "16", "ss_dataset_dirs": "{cut", "ss_network_args": '{"conv_d'}
+    lora_file(tmp_path / "a.safetensors", told)
+    done = read_foreign(tmp_path / "a.safetensors")
+    assert done.table["network_dim"] == 16
+    assert {"ss_dataset_dirs", "ss_network_args"} <= set(done.unknown)
 
 
 def mangled(value: Any, places: list[int], junk: Any) -> Any:
