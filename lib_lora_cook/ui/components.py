@@ -133,10 +133,10 @@ def several_of(
     )  # fmt: skip
 
 
-def tick(name: str, label: str, info: str = "") -> Any:
+def tick(name: str, label: str, info: str = "", *, value: bool = False) -> Any:
     """Something to be said yes to."""
     return make(
-        gr.Checkbox, label=label, info=info or None, value=False, interactive=True,
+        gr.Checkbox, label=label, info=info or None, value=value, interactive=True,
         elem_id=f"lora_cook_{name}",
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from .. import config_file
+from ..config import SweepConfig
 from ..errors import UserError
 from ..hosts.base import Host
 from . import charts, gallery, progress, remembered, runs, show, tasting, texts, work
@@ -97,8 +98,30 @@ class Handlers:
         except ImportError as error:
             problems.append(short_home(str(error)))
         title = texts.COOKING.format(name=config.save.output_name)
-        told = self._start(title, work.cook_work(config, self.host), problems)
+        cooking = work.cook_work(config, self.host)
+        if self.tastes():
+            cooking = tasting.cook_and_taste(cooking, config, self._usual_sheet(), self.host)
+        told = self._start(title, cooking, problems)
         return [told, *self.on_poll(seen)]
+
+    def tastes(self) -> bool:
+        """Whether a sheet is drawn when a run ends; so it is until the person forbids it."""
+        kept = remembered.read_remembered(self.host.cache_dir, "after")
+        return bool(kept.get("sheet", True))
+
+    def on_after(self, wanted: bool) -> None:
+        """Keep whether a sheet is drawn when a run ends."""
+        remembered.write_remembered(self.host.cache_dir, "after", {"sheet": wanted})
+
+    def _usual_sheet(self) -> SweepConfig:
+        """What the last sheet was drawn with, less its LoRAs and prompts."""
+        kept = remembered.read_remembered(self.host.cache_dir, "sweep")
+        for values in (kept, {}):
+            typed = {it.name: fitting(it, values) for it in self.sweep}
+            config, problems = read_sweep({**typed, "prompts": "-"}, ("-",), self.sweep)
+            if not problems:
+                break
+        return config
 
     def on_taste(
         self, seen: str, key: str, names: list[str], tags: str, tagger: str, *values: Any
@@ -181,14 +204,14 @@ class Handlers:
         return KEEP if (tags or "").strip() else told
 
     def on_load(self) -> Updates:
-        """What was last typed into every widget of both forms, and the tags."""
+        """What was last typed into every widget of both forms, the tags, the tick for a sheet."""
         read = partial(remembered.read_remembered, self.host.cache_dir)
         training, sweep = read("training"), read("sweep")
         forms = [(self.training, training), (self.sweep, sweep)]
         shown = [fitting(it, values) for widgets, values in forms for it in widgets]
         folder = [it.name for it in self.training].index("image_dir")
         shown[folder] = shown[folder] or read("page").get("dataset") or self.training[folder].value
-        return [*shown, sweep.get("tags", "")]
+        return [*shown, sweep.get("tags", ""), self.tastes()]
 
 
 def tray_mark(snapshot: Snapshot, sheet: Snapshot | None) -> str:

@@ -137,7 +137,7 @@ def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
     listen(cook.start.click, handlers.on_cook, [watch.seen, *settings], [cook.problems, *shown])
     asked = [watch.seen, taste.run, taste.files, taste.tags, taste.tagger, *cells]
     listen(taste.draw.click, handlers.on_taste, asked, [taste.problems, *shown])
-    listen(tab.load, handlers.on_load, [], [*settings, *cells, taste.tags])
+    listen(tab.load, handlers.on_load, [], [*settings, *cells, taste.tags, taste.after])
     found = [taste.run, taste.files, taste.fields["prompts"], taste.note]
     listen(tab.load, handlers.on_runs, [taste.fields["prompts"]], found)
 

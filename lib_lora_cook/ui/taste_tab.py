@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from . import texts
-from .components import button, field, fold, hidden, html, listen, make, send
+from .components import button, field, fold, hidden, html, listen, make, send, tick
 from .form import Widget
 from .handlers import Handlers
 from .sheet_tab import SheetHandlers
@@ -23,6 +23,7 @@ class TasteTab:
     files: Any
     tags: Any
     tagger: Any
+    after: Any
     draw: Any
     problems: Any
     sheet: Any
@@ -44,6 +45,7 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
         fields |= {it.name: field(it) for it in widgets if not it.main}
     with gr.Row(elem_classes=["lora_cook_actions"]):
         draw = make(gr.Button, value=texts.DRAW, variant="primary", elem_id="lora_cook_draw")
+    after = tick("sheet_after", texts.SHEET_AFTER, texts.SHEET_AFTER_HELP, value=True)
     problems = gr.HTML("", elem_id="lora_cook_taste_problems")
     pick = gr.HTML("", elem_id="lora_cook_pick")
     tray = html("tray")
@@ -59,11 +61,14 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
     outputs = [run, files, fields["prompts"], note]
     listen(again.click, handlers.on_runs, [fields["prompts"]], outputs)
     listen(run.change, handlers.on_run, [run, fields["prompts"]], [files, fields["prompts"]])
+    listen(after.change, handlers.on_after, [after], [])
     listen(propose.click, handlers.on_prompts, [run], [fields["prompts"]])
     answered = [large, told, under, taken, run, files]
     send(act.click, sheets.on_said, "sheet", [said, under, taken], answered)
     fields = {it.name: fields[it.name] for it in widgets}
-    return TasteTab(fields, run, files, tags, tagger, draw, problems, sheet, pick, note, tray)
+    return TasteTab(
+        fields, run, files, tags, tagger, after, draw, problems, sheet, pick, note, tray
+    )
 
 
 def _build_choice() -> tuple[Any, Any, Any, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,16 @@ from ..config import ModelConfig, SubsetConfig, SweepConfig, TrainingConfig
 from ..dataset.captions import split_tags
 from ..dataset.images import scan_subset
 from ..hosts.base import Host
-from ..jobs import Job
-from . import texts
-from .runner import Outcome, Work, short_home
+from ..jobs import Cancelled, Job
+from . import runs, texts
+from .runner import Outcome, Work, sentence_of, short_home
 from .sheet import Tile, Tray
 from .work import is_folder
 
 if TYPE_CHECKING:
     from ..compare.judge import Wanted
     from ..compare.pick import Pick
+    from ..compare.prompts import Probe
     from ..compare.sweep import Sweep
     from ..compare.taught import Folder
 
@@ -68,6 +69,32 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
         text = texts.TASTED.format(count=len(sweep.cells), path=short_home(str(path)))
         stopped = sweep.stopped is not None
         return Outcome(text, stopped=stopped, sheet=path, pick=pick_sentence(sweep.pick))
+
+    return work
+
+
+def cook_and_taste(cooking: Work, config: TrainingConfig, sweep: SweepConfig, host: Host) -> Work:
+    """A run, and the sheet of its epochs; a sheet that fails leaves the run as it ended."""
+
+    def work(job: Job) -> Outcome:
+        cooked = cooking(job)
+        if cooked.stopped or not cooked.loras:
+            return cooked
+        name, taggers = config.save.output_name, list(host.taggers())
+        loras = tuple(map(str, runs.spread(cooked.loras)))
+        prompts = tuple(deciding_prompts(config))
+        wish = Tasting(
+            name, replace(sweep, loras=loras, prompts=prompts), config.model,
+            sheet_folder(host, name), tagger=taggers[-1] if taggers else "", subsets=config.subsets,
+        )  # fmt: skip
+        job.log(cooked.text)
+        try:
+            tasted = taste_work(wish, host)(job)
+        except Cancelled:
+            return replace(cooked, stopped=True)
+        except Exception as error:  # the run is done and its files are there, whatever this is
+            return replace(cooked, text=f"{cooked.text}. {sentence_of(error)}")
+        return replace(tasted, text=f"{cooked.text}; {tasted.text}", loras=cooked.loras)
 
     return work
 
@@ -143,6 +170,19 @@ def trigger_of(config: TrainingConfig) -> str:
 
 def proposed_prompts(config: TrainingConfig) -> list[str]:
     """Prompts that test a run, made from the captions that it was trained on."""
+    return [it.text for it in probes_of(config)] or [trigger_of(config)]
+
+
+def deciding_prompts(config: TrainingConfig) -> list[str]:
+    """As few of them as tell whether it is learnt, obeys and stays away where it is not called."""
+    probes = probes_of(config)
+    called = [it.text for it in probes if it.kind in ("trigger", "captions")]
+    without = [it.text for it in probes if it.kind == "without"]
+    return [*called, *without[:1]] or [trigger_of(config)]
+
+
+def probes_of(config: TrainingConfig) -> list[Probe]:
+    """All that tests a run; none where no trigger is known."""
     from ..compare.prompts import Taught, make_prompts
     from ..compare.taught import by_trigger
 
@@ -150,4 +190,4 @@ def proposed_prompts(config: TrainingConfig) -> list[str]:
     for trigger, images in by_trigger(folders(config.subsets)).items():
         captions = [split_tags(image.caption) for image in images]
         subsets.append(Taught(trigger, [[it for it in tags if it != trigger] for tags in captions]))
-    return [it.text for it in make_prompts(subsets)] if subsets else [trigger_of(config)]
+    return make_prompts(subsets) if subsets else []

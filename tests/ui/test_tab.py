@@ -86,6 +86,33 @@ def test_a_run_from_the_first_look_to_its_files(kitchen: handlers.Handlers) -> N
     assert files["value"] == ["kafka-000001.safetensors", "kafka-000002.safetensors"]
 
 
+def test_a_sheet_follows_the_run_until_that_is_forbidden(
+    kitchen: handlers.Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tasting.Tasting] = []
+
+    def taste(wish: tasting.Tasting, host: FakeHost) -> Any:
+        drawn.append(wish)
+        return lambda job: Outcome("a sheet", pick="the first")
+
+    monkeypatch.setattr(tasting, "taste_work", taste)
+    cells = {**{it.name: it.value for it in kitchen.sweep}, "seeds": "4,5", "prompts": "older"}
+    remembered.write_remembered(kitchen.host.cache_dir, "sweep", cells)
+    for wanted, count in ((True, 1), (False, 1), (True, 2)):
+        kitchen.on_after(wanted)
+        assert kitchen.on_load()[-1] is wanted
+        kitchen.on_cook("", *shown_values(kitchen, max_train_epochs="2"))
+        kitchen.runner.wait(WAIT)
+        assert len(drawn) == count
+    assert drawn[0].config.seeds == (4, 5)
+    assert drawn[0].config.prompts == ("kafka",), "its own, not those of an older run"
+    assert [Path(it).stem for it in drawn[0].config.loras] == ["kafka-000001", "kafka-000002"]
+    remembered.write_remembered(kitchen.host.cache_dir, "sweep", {**cells, "seeds": "many"})
+    kitchen.on_cook("", *shown_values(kitchen, max_train_epochs="2"))
+    kitchen.runner.wait(WAIT)
+    assert drawn[2].config.seeds == (1, 2), "what cannot be read gives way to what stands at first"
+
+
 def test_mistakes_start_nothing(kitchen: handlers.Handlers) -> None:
     problems = kitchen.on_cook("", *shown_values(kitchen, seed="<b>", network_dim="x"))[0]
     assert problems.count("<li>") == 2

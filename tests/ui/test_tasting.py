@@ -12,8 +12,9 @@ from lib_lora_cook.compare.grid import Cell
 from lib_lora_cook.compare.pick import Pick
 from lib_lora_cook.compare.score import Score
 from lib_lora_cook.config import ModelConfig, SaveConfig, SubsetConfig, SweepConfig, TrainingConfig
-from lib_lora_cook.jobs import Job, null_job
+from lib_lora_cook.jobs import Cancelled, Job, null_job
 from lib_lora_cook.ui import tasting, texts
+from lib_lora_cook.ui.runner import Outcome
 from lib_lora_cook.ui.sheet import Tray
 
 
@@ -37,6 +38,9 @@ class Easel:
 
     def __init__(self, folder: Path) -> None:
         self.output_dirs = [folder]
+
+    def taggers(self) -> dict[str, Path]:
+        return {}
 
     def open_wardrobe(self, loras: Any, config: ModelConfig) -> Easel:
         return self
@@ -104,18 +108,66 @@ def test_cells_are_laid_out_one_after_another_as_they_are_drawn(tmp_path: Path) 
 
 
 def test_prompts_that_test_a_run_come_from_its_captions(tmp_path: Path) -> None:
-    for number in range(3):
-        Image.new("RGB", (64, 64)).save(tmp_path / f"{number}.png")
-        (tmp_path / f"{number}.txt").write_text("kafka, 1girl, smile", encoding="utf-8")
-    subset = SubsetConfig(image_dir=str(tmp_path), class_tokens="kafka")
-    found = tasting.proposed_prompts(TrainingConfig(subsets=(subset,)))
+    found = tasting.proposed_prompts(pictures_of_kafka(tmp_path))
     assert found[0] == "kafka"
     assert "kafka, 1girl, smile" in found
     assert any(not it.startswith("kafka") for it in found)
     gone = TrainingConfig(
         subsets=(SubsetConfig(image_dir=str(tmp_path / "none"), class_tokens="kafka"),)
     )
-    assert tasting.proposed_prompts(gone) == ["kafka"]
+    assert tasting.proposed_prompts(gone) == tasting.deciding_prompts(gone) == ["kafka"]
+
+
+def pictures_of_kafka(folder: Path) -> TrainingConfig:
+    for number in range(3):
+        Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("kafka, 1girl, smile", encoding="utf-8")
+    subset = SubsetConfig(image_dir=str(folder), class_tokens="kafka")
+    return TrainingConfig(subsets=(subset,), save=SaveConfig(output_name="kafka"))
+
+
+def test_when_a_run_ends_its_sheet_is_drawn(tmp_path: Path) -> None:
+    config, watch, host = pictures_of_kafka(tmp_path), Watch(), Easel(tmp_path / "out")
+    loras = (Path("kafka-000001.safetensors"), Path("kafka.safetensors"))
+    done = Outcome("2 LoRA files", loras)
+    sweep = SweepConfig(loras=("-",), prompts=("-",), weights=(0.0, 1.0), seeds=(3,))
+    work = tasting.cook_and_taste(lambda job: done, config, sweep, host)  # type: ignore[arg-type]
+    outcome = work(watch)  # type: ignore[arg-type]
+    assert outcome.loras == loras
+    assert outcome.sheet is not None and outcome.sheet.is_file()
+    assert outcome.text.startswith("2 LoRA files; 9 cells, the sheet is ")
+    prompts = watch.trays[-1].prompts
+    assert prompts[:2] == ("kafka", "kafka, 1girl, smile")
+    assert len(prompts) == 3 and not prompts[2].startswith("kafka")
+    assert {it.lora for it in watch.trays[-1].tiles} == {None, *loras}
+
+
+def test_no_sheet_follows_a_run_that_was_stopped_and_none_that_fails_spoils_one(
+    tmp_path: Path,
+) -> None:
+    config, host = pictures_of_kafka(tmp_path), Easel(tmp_path / "out")
+    loras = (Path("kafka.safetensors"),)
+
+    def ends(cooked: Outcome) -> Outcome:
+        work = tasting.cook_and_taste(lambda job: cooked, config, SweepConfig(), host)  # type: ignore[arg-type]
+        return work(null_job)  # type: ignore[arg-type]
+
+    stopped = Outcome("1 LoRA file", loras, stopped=True)
+    assert ends(stopped) is stopped
+    assert ends(Outcome("none")).sheet is None
+
+    def fail(request: Any) -> Any:
+        raise MemoryError("no room")
+
+    def cancel(request: Any) -> Any:
+        raise Cancelled
+
+    host.generate = fail  # type: ignore[method-assign]
+    failed = ends(Outcome("1 LoRA file", loras))
+    assert (failed.loras, failed.stopped) == (loras, False)
+    assert failed.text == f"1 LoRA file. {texts.OUT_OF_MEMORY}"
+    host.generate = cancel  # type: ignore[method-assign]
+    assert ends(Outcome("1 LoRA file", loras)) == Outcome("1 LoRA file", loras, stopped=True)
 
 
 def test_a_pick_that_is_not_sure_says_so() -> None:
