@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,13 @@ def empty_caches() -> None:
         vars(owner)[name][:] = [None] * len(vars(owner)[name])
 
 
+def empty_caches_of(task: Any) -> None:
+    """Nothing is known of any prompt; a task whose host has unloaded models has its own caches."""
+    for name in CACHES:
+        kept = getattr(task, name, None) or []
+        kept[:] = [None] * len(kept)
+
+
 @contextmanager
 def without_caches() -> Iterator[None]:
     """No conditioning of earlier prompts, and none of ours afterwards; params.txt as it was."""
@@ -266,7 +274,7 @@ def draw(request: GenerateRequest, some: slice, wardrobe: LoraWardrobe | None) -
     )  # fmt: skip
     task.scripts = scripts.ScriptRunner()  # empty; reForge looks into it, whatever it holds
     if wardrobe:
-        dressed.encode_apart(task, wardrobe, empty_caches)
+        dressed.encode_apart(task, wardrobe, partial(empty_caches_of, task))
     with closing(task):
         done = processing.process_images(task)
     if len(done.images) < len(prompts):

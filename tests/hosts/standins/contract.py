@@ -172,12 +172,14 @@ def test_several_weights_in_one_batch_are_as_one_after_the_other(lent: Any, tmp_
     path = cooking.cook(recipe(tmp_path), lent.host, jobs.null_job).loras[-1]
     weights = [0.5, 1.0, 0.0]
     several = replace(REQUEST, prompts=("a red star",) * 3, seeds=(7, 7, 8))
+    alone: list[Any] = []
     with lent.host.open_wardrobe([path], CONFIG) as wardrobe:
-        assert wardrobe.wears_several(path)
-        alone = []
         for weight, seed in zip(weights, several.seeds, strict=True):
             wardrobe.wear(path, weight)
             alone += lent.host.generate(replace(REQUEST, seeds=(seed,)))
+    lent.draw("a red star <lora:toy:1>")
+    with lent.host.open_wardrobe([path], CONFIG) as wardrobe:
+        assert wardrobe.wears_several(path)
         wardrobe.wear(path, weights)
         together = lent.host.generate(several)
     assert [difference(*both) < 0.01 for both in zip(alone, together, strict=True)] == [True] * 3

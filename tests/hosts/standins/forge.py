@@ -242,7 +242,7 @@ def lend(patch: pytest.MonkeyPatch, folder: Path, kind: str) -> webui.Lent:
         engine, _ = forge_model_reload()
         if processing.need_global_unload:
             listed.clear()
-            task.cached_c[:] = [None, None]
+            task.clear_prompt_cache()
         processing.need_global_unload = False
         with torch.inference_mode():
             engine.forge_objects = engine.forge_objects_original.shallow_copy()

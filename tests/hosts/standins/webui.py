@@ -228,6 +228,11 @@ def install_webui(patch: pytest.MonkeyPatch, folder: Path, run: Callable[..., An
             self.cached_c = StableDiffusionProcessing.cached_c
             self.cached_uc = StableDiffusionProcessing.cached_uc
 
+        def clear_prompt_cache(self) -> None:
+            self.cached_c, self.cached_uc = [None, None], [None, None]
+            StableDiffusionProcessing.cached_c = [None, None]
+            StableDiffusionProcessing.cached_uc = [None, None]
+
         def setup_conds(self) -> None:
             told = [
                 conditioned(self, cached, prompts)
