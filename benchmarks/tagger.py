@@ -6,14 +6,15 @@
 The model is shaped like the WD family's (448 x 448 BGR in, 10,861 probabilities out), with random
 weights of a chosen cost; the pictures are drawings of about 1024 pixels. --beside runs another
 program on the same: it is given the model's folder and the pictures' folder. Each is run on few and
-on many pictures in turn, and what counts is the difference; the median of the rounds is shown.
+on many pictures in turn, and what counts is the difference; the median of the rounds is shown, by
+the clock and, where the system tells, in processor time, which a busy machine disturbs less.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -90,30 +91,32 @@ def draw(folder: Path, count: int, kind: str) -> None:
         image.save(folder / f"{number:04}.{kind}", quality=90)
 
 
-def seconds(command: Sequence[str], pictures: Path) -> float:
-    """How long a command takes for a folder without captions."""
+def seconds(command: Sequence[str], pictures: Path) -> np.ndarray:
+    """(by the clock, of processor time) that a command takes for a folder without captions."""
     for caption in pictures.glob("*.txt"):
         caption.unlink()
-    start = time.perf_counter()
+    start = np.array([time.perf_counter(), *os.times()[2:4]])
     subprocess.run([*command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    taken = time.perf_counter() - start
+    clock, user, system = np.array([time.perf_counter(), *os.times()[2:4]]) - start
     if len(list(pictures.glob("*.txt"))) != len(list(pictures.glob("0*.[!t]*"))):
         raise SystemExit(f"{shlex.join(command)} left pictures without captions")
-    return taken
+    return np.array([clock, user + system])
 
 
-def rates(model: Path, few: Path, many: Path, beside: Sequence[str], rounds: int) -> list[float]:
-    """Pictures a second of ours and of each other program, the rounds of all in turn."""
+def costs(
+    model: Path, few: Path, many: Path, beside: Sequence[str], rounds: int
+) -> list[np.ndarray]:
+    """(clock, processor) seconds a picture of ours and of each other program, in turn."""
     ours = [sys.executable, "-m", "lib_lora_cook", "tag", "--when", "overwrite", "--tagger"]
     programs = [lambda folder: [*ours, str(model), str(folder)]]
     for text in beside:
         programs.append(lambda folder, text=text: [*shlex.split(text), str(model), str(folder)])
-    found: list[list[float]] = [[] for _ in programs]
+    found: list[list[np.ndarray]] = [[] for _ in programs]
     count = len(list(many.iterdir())) - FEW
     for _ in range(rounds):
-        for rate, program in zip(found, programs, strict=True):
-            rate.append(count / (seconds(program(many), many) - seconds(program(few), few)))
-    return [statistics.median(rate) for rate in found]
+        for cost, program in zip(found, programs, strict=True):
+            cost.append((seconds(program(many), many) - seconds(program(few), few)) / count)
+    return [np.median(cost, axis=0) for cost in found]
 
 
 def main() -> None:
@@ -125,7 +128,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", nargs="*", default=[], metavar="COMMAND")
     options = parser.parse_args()
-    print("| GFLOP a picture | pictures | pictures a second | " + " | ".join(options.beside))
+    heads = ["GFLOP a picture", "pictures", "pictures a second, processor ms", *options.beside]
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for gflops, kind in product(options.gflops, options.kinds):
         with tempfile.TemporaryDirectory() as place:
             model, few, many = (Path(place) / name for name in ("model", "few", "many"))
@@ -133,9 +137,12 @@ def main() -> None:
             write_model(model, gflops)
             draw(few, FEW, kind)
             draw(many, options.pictures, kind)
-            found = rates(model, few, many, options.beside, options.rounds)
-        ratios = [f"{it:.1f} (ours {found[0] / it:.2f} times)" for it in found[1:]]
-        print(f"| {gflops:g} | {kind} | {found[0]:.1f} | " + " | ".join(ratios), flush=True)
+            found = costs(model, few, many, options.beside, options.rounds)
+        cells = [f"{1 / clock:.1f}, {1000 * processor:.0f}" for clock, processor in found]
+        for place, (clock, processor) in enumerate(found[1:], 1):
+            times = clock / found[0][0], processor / found[0][1]
+            cells[place] += f" (ours {times[0]:.2f}, {times[1]:.2f} times)"
+        print(f"| {gflops:g} | {kind} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

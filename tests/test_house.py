@@ -44,7 +44,8 @@ LAYERS = {
     "recipes": Layer("config_file"),
     "formats": Layer("config config_file", "toml"),
     "gather": Layer("config dataset", "PIL"),
-    "captioning": Layer("dataset", "onnxruntime numpy PIL huggingface_hub"),
+    # torch: where it is there, its resize is what decides how fast a dataset is tagged
+    "captioning": Layer("dataset", "onnxruntime numpy PIL huggingface_hub torch"),
     "dataset": Layer("config", "PIL numpy cv2 pillow_avif pillow_jxl"),
     "models": Layer("config", "torch safetensors lycoris"),
     "models.diffusers": Layer("config", "torch safetensors diffusers transformers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -126,13 +127,29 @@ def prepare(image: Image.Image, spec: TaggerSpec, size: tuple[int, int]) -> NDAr
         image = image.resize(_fitted(image.size, size), _FILTERS[spec.resize])
     if spec.padding is not None:
         image = _padded(image, spec.padding)
-    if image.size != size:
-        image = image.resize(size, _FILTERS[spec.resize])
-    if spec.channels == "BGR":
-        image = Image.merge("RGB", image.split()[::-1])
-    values = np.asarray(image)
-    values = values.transpose(2, 0, 1) if spec.layout == "NCHW" else values
-    return _scaled(np.ascontiguousarray(values, dtype=np.float32), spec)
+    pixels = _resized(image, size, spec.resize)
+    values = np.empty(pixels.shape, np.float32)
+    for place, channel in enumerate("RGB".index(name) for name in spec.channels):
+        values[..., place] = pixels[..., channel]  # far quicker than reversing the axis
+    if spec.layout == "NCHW":
+        values = np.ascontiguousarray(values.transpose(2, 0, 1))
+    return _scaled(values, spec)
+
+
+def _resized(image: Image.Image, size: tuple[int, int], how: str) -> NDArray[np.uint8]:
+    """(height, width, RGB); by torch, where it is there: Pillow's sums in a fifth of the time.
+
+    The two round differently, by 1 at most.
+    """
+    if how in ("bicubic", "bilinear") and image.size != size:
+        with suppress(ImportError, RuntimeError):  # a torch before 2.1 resizes no bytes
+            from torch import from_numpy
+            from torch.nn.functional import interpolate
+
+            pixels = from_numpy(np.array(image)[None]).permute(0, 3, 1, 2)
+            small = interpolate(pixels, size[::-1], mode=how, antialias=True)
+            return np.asarray(small[0].permute(1, 2, 0))
+    return np.asarray(image if image.size == size else image.resize(size, _FILTERS[how]))
 
 
 def _scaled(values: NDArray[np.float32], spec: TaggerSpec) -> NDArray[np.float32]:

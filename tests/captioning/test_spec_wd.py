@@ -7,6 +7,7 @@ byte), at 448 x 448: the mean of each channel (BGR), and every 13th row and 17th
 
 import base64
 import json
+import sys
 import zlib
 from pathlib import Path
 
@@ -26,8 +27,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return draw(tmp_path_factory.mktemp("awkward"))
 
 
+@pytest.mark.parametrize("torch", ["there", "missing"])
 @pytest.mark.parametrize("name", PICTURES)
-def test_pictures_are_what_the_reference_makes_of_them(files: dict[str, Path], name: str) -> None:
+def test_pictures_are_what_the_reference_makes_of_them(
+    files: dict[str, Path], name: str, torch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch == "missing":
+        monkeypatch.setitem(sys.modules, "torch", None)
     values = prepare(open_image(files[name]), WD, (448, 448))
     assert values.shape == (448, 448, 3) and values.dtype == np.float32
     wanted = np.frombuffer(zlib.decompress(base64.b85decode(REFERENCE[name]["samples"])), np.uint8)
