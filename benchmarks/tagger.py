@@ -66,6 +66,11 @@ def write_model(folder: Path, gflops: float) -> None:
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, str(folder / "model.onnx"))
+    write_labels(folder)
+
+
+def write_labels(folder: Path) -> None:
+    """As many labels as the WD family has, of its categories."""
     kinds = [9] * 4 + [0] * 8106 + [4] * (TAGS - 8110)
     lines = [f"{place},tag_{place},{kind},1" for place, kind in enumerate(kinds)]
     (folder / "selected_tags.csv").write_text("\n".join(["tag_id,name,category,count", *lines]))

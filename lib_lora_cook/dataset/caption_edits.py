@@ -18,11 +18,18 @@ Tokenize = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True)
 class CaptionEdit:
-    """One edit of any caption: of its tags, or of its text as it stands; `what` names it."""
+    """One edit of any caption: of its tags, or of its text as it stands; `what` names it.
+
+    concerns: whether an edit of tags looks at this one. A caption where it looks at none gets
+    `before` in front and `behind` at its end, which is far quicker to do.
+    """
 
     what: str
     of_tags: Callable[[list[str]], list[str]] | None = None
     of_text: Callable[[str], str] | None = None
+    concerns: Callable[[str], bool] | None = None
+    before: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
 
     def text(self, caption: str) -> str:
         """The caption's new text; the old one to the letter where nothing is to be done."""
@@ -35,24 +42,33 @@ class CaptionEdit:
 
 def prepend(trigger: str) -> CaptionEdit:
     """The trigger's tags stand first."""
-    front = split_tags(trigger)
-    return CaptionEdit("trigger first", lambda old: tags.add_trigger(old, front))
+    front = tags.dedupe_tags(split_tags(trigger))
+    return CaptionEdit(
+        "trigger first", lambda old: tags.add_trigger(old, front),
+        concerns=tags.one_of(front), before=tuple(front),
+    )  # fmt: skip
 
 
 def append(new: list[str]) -> CaptionEdit:
     """The tags that are missing come at the end."""
-    return CaptionEdit(f"add {join_tags(new)}", lambda old: tags.append_tags(old, new))
+    return CaptionEdit(
+        f"add {join_tags(new)}", lambda old: tags.append_tags(old, new),
+        concerns=tags.one_of(new), behind=tuple(tags.dedupe_tags(new)),
+    )  # fmt: skip
 
 
 def remove(unwanted: list[str]) -> CaptionEdit:
     """None of these tags is left."""
     what = f"without {join_tags(unwanted)}"
-    return CaptionEdit(what, lambda old: tags.remove_tags(old, unwanted))
+    return CaptionEdit(
+        what, lambda old: tags.remove_tags(old, unwanted), concerns=tags.one_of(unwanted)
+    )
 
 
 def rename(old: str, new: str) -> CaptionEdit:
     """`new` in the place of the tag `old`; where `new` stood already it stands once."""
-    return CaptionEdit(f"{new!r} for the tag {old!r}", lambda it: tags.replace_tag(it, old, new))
+    what = f"{new!r} for the tag {old!r}"
+    return CaptionEdit(what, lambda it: tags.replace_tag(it, old, new), concerns=tags.one_of([old]))
 
 
 def replace(old: str, new: str, scope: Scope = "tag", regex: bool = False) -> CaptionEdit:
@@ -63,7 +79,9 @@ def replace(old: str, new: str, scope: Scope = "tag", regex: bool = False) -> Ca
     what = f"{new!r} for {old!r}"
     if scope == "tag":
         each = tags.tag_replacement(old, new, regex)
-        return CaptionEdit(what, lambda old_tags: tags.replace_each(old_tags, each))
+        return CaptionEdit(
+            what, lambda it: tags.replace_each(it, each), concerns=lambda tag: each(tag) != (tag,)
+        )
     in_text = tags.replacement(old, new, regex)
     return CaptionEdit(what, of_text=lambda text: in_text(text).strip())
 

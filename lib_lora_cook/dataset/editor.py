@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from .captions import caption_path, join_tags, read_caption, split_tags
 from .changes import Change
 from .editor_history import History, Past, State, States
 from .filters import Filter
-from .images import Failure, ImageFile, scan_captions
+from .images import Failure, ImageFile, scan_captions, stamp_of
 from .journal import Applied, apply_changes
 
 
@@ -47,6 +48,8 @@ class Editor:
                 self._captions.append(caption)
                 self._rows.append(self._state(image.caption))
         self._saved = list(self._rows)
+        self._unsaved: set[int] = set()
+        self._stamps = [stamp_of(path) for path in self._captions]
         self._counts: Counter[str] | None = None
         self.history = History()
 
@@ -75,28 +78,29 @@ class Editor:
         """The rows that pass every filter, of those selected or of all."""
         tests = [it.among(self.counts()) for it in filters]
         rows = range(len(self)) if selection is None else sorted(set(selection))
-        return [
-            row
-            for row in rows
-            if all(test(self._rows[row].tags, _text(self._rows[row])) for test in tests)
-        ]
+        for test in tests:
+            states = self._rows
+            rows = [row for row in rows if test(states[row].tags, partial(_text, states[row]))]
+        return list(rows)
 
-    def difference(
-        self, edit: CaptionEdit, rows: Iterable[int] | None = None
-    ) -> Iterator[Difference]:
-        """What `apply` would do, row by row as it is asked for; nothing is changed."""
+    def edited(self, edit: CaptionEdit, rows: Iterable[int] | None = None) -> States:
+        """The rows that `apply` would change, and to what; nothing is changed."""
+        new: States = {}
+        change = self._change_by(edit)
         for row in range(len(self)) if rows is None else rows:
-            new = self._edited(edit, self._rows[row])
-            if new is not self._rows[row]:
-                yield Difference(row, self.text(row), _text(new))
+            state = self._rows[row]
+            if (changed := change(state)) is not state:
+                new[row] = changed
+        return new
+
+    def difference(self, new: States) -> Iterator[Difference]:
+        """Rows as they stand beside what they would become, as they are asked for."""
+        for row, state in new.items():
+            yield Difference(row, self.text(row), _text(state))
 
     def apply(self, edit: CaptionEdit, rows: Iterable[int] | None = None) -> int:
         """Edit these rows; how many came to differ. One undo takes it back."""
-        new: States = {}
-        for row in range(len(self)) if rows is None else rows:
-            state = self._edited(edit, self._rows[row])
-            if state is not self._rows[row]:
-                new[row] = state
+        new = self.edited(edit, rows)
         if new:
             self.history.push(edit.what, self._put(new))
         return len(new)
@@ -115,8 +119,7 @@ class Editor:
 
     def unsaved(self) -> list[int]:
         """The rows that differ from what was read or saved."""
-        pairs = zip(self._rows, self._saved, strict=True)
-        return [row for row, (now, saved) in enumerate(pairs) if now is not saved and now != saved]
+        return sorted(self._unsaved)
 
     def plan(self, what: str = "edited") -> list[Change]:
         """What `save` will write."""
@@ -138,12 +141,21 @@ class Editor:
         except BaseException:  # stopped half-way: what is written already is seen on the disk
             for row in places.values():
                 if read_caption(self._captions[row]) == self.text(row):
-                    self._saved[row] = self._rows[row]
+                    self._set_saved(row, self._rows[row])
             raise
         for change in applied.applied:
             row = places[str(change.path)]
-            self._saved[row] = self._rows[row]
+            self._set_saved(row, self._rows[row])
         return applied
+
+    def stale(self) -> list[int]:
+        """The rows whose file has another size or time than at the last look."""
+        found = []
+        for row, path in enumerate(self._captions):
+            if (stamp := stamp_of(path)) != self._stamps[row]:
+                self._stamps[row] = stamp
+                found.append(row)
+        return found
 
     def changed_on_disk(self, rows: Iterable[int] | None = None) -> dict[int, str]:
         """Row -> the text on disk, where another program has changed it; by default of all."""
@@ -167,8 +179,12 @@ class Editor:
         """Let the next save write over what another program has changed."""
         theirs = self.changed_on_disk(rows)
         for row, text in theirs.items():
-            self._saved[row] = self._state(text)
+            self._set_saved(row, self._state(text))
         return len(theirs)
+
+    def _set_saved(self, row: int, state: State) -> None:
+        self._saved[row] = state
+        self._mark(row)
 
     def _state(self, text: str) -> State:
         tags = tuple(map(self._intern, split_tags(text)))
@@ -177,21 +193,46 @@ class Editor:
     def _intern(self, tag: str) -> str:
         return self._own.setdefault(tag, tag)
 
-    def _edited(self, edit: CaptionEdit, state: State) -> State:
-        """The same state where the edit has nothing to do."""
-        if edit.of_tags is None:
-            text = edit.text(_text(state))
-            return state if text == _text(state) else self._state(text)
-        new = tuple(edit.of_tags(list(state.tags)))
-        return state if new == state.tags else State(new)
+    def _change_by(self, edit: CaptionEdit) -> Callable[[State], State]:
+        """The edit of one state; it stays the same where there is nothing to do."""
+        of_tags = edit.of_tags
+        if of_tags is None:
+            return lambda state: self._retold(edit, state)
+        seen = None if edit.concerns is None else set(filter(edit.concerns, self.counts()))
+
+        def change(state: State) -> State:
+            old = state.tags
+            if seen is not None and seen.isdisjoint(old):
+                new = edit.before + old + edit.behind
+            else:
+                new = tuple(of_tags(list(old)))
+            return state if new is old or new == old else State(new)
+
+        return change
+
+    def _retold(self, edit: CaptionEdit, state: State) -> State:
+        before = _text(state)
+        text = edit.text(before)
+        return state if text == before else self._state(text)
 
     def _put(self, new: States) -> States:
         """Set rows; what stood there before."""
         old = {row: self._rows[row] for row in new}
+        if 2 * len(new) > len(self):
+            self._counts = None  # sooner counted anew
         for row, state in new.items():
             self._rows[row] = state
-        self._counts = None
+            self._mark(row)
+            if self._counts is not None:
+                _recount(self._counts, set(old[row].tags), set(state.tags))
         return old
+
+    def _mark(self, row: int) -> None:
+        """Note whether a row is saved."""
+        if self._rows[row] == self._saved[row]:
+            self._unsaved.discard(row)
+        else:
+            self._unsaved.add(row)
 
     def _swap(self, source: list[Past], target: list[Past]) -> str:
         if not source:
@@ -211,6 +252,15 @@ def open_editor(
 
 def _text(state: State) -> str:
     return join_tags(state.tags) if state.text is None else state.text
+
+
+def _recount(counts: Counter[str], old: set[str], new: set[str]) -> None:
+    """The counts once a caption of the old tags has the new ones."""
+    counts.update(new - old)
+    for tag in old - new:
+        counts[tag] -= 1
+        if not counts[tag]:
+            del counts[tag]
 
 
 def _counted(rows: Iterable[tuple[str, ...]]) -> Counter[str]:

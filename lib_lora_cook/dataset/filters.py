@@ -13,8 +13,8 @@ from .tags import tag_key
 Mode = Literal["and", "or", "none"]
 Order = Literal["frequency", "name", "length"]
 Search = Literal["part", "prefix", "suffix", "regex"]
-Matches = Callable[[tuple[str, ...], str], bool]
-"""(tags, whole text) -> whether the caption is one of those meant."""
+Matches = Callable[[tuple[str, ...], Callable[[], str]], bool]
+"""(tags, what gives the whole text) -> whether the caption is one of those meant."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RegexFilter:
         """The filter made for captions of these tags; UserError for a broken expression."""
         search = expression(self.pattern).search
         if self.scope == "caption":
-            return lambda _, text: (search(text) is not None) == self.found
+            return lambda _, text: (search(text()) is not None) == self.found
         hits = {tag for tag in known if search(tag)}
         return lambda tags, _: hits.isdisjoint(tags) != self.found
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
-from .captions import caption_path, read_caption, split_tags
+from .captions import caption_path, read_caption
 from .changes import Change, plan_trash
-from .filters import Filter
 from .headers import HeaderIndex
 from .images import Failure, ImageFile, is_picture_name, read_image_file
 from .look import Finding
@@ -59,13 +58,15 @@ class Wanted:
     ratings: frozenset[str] = frozenset()
     marks: frozenset[str] = frozenset()
     stars: int = 0
-    tags: tuple[Filter, ...] = ()
 
 
-def scan_gallery(folder: Path, failed: list[Failure] | None = None) -> list[Card]:
+def scan_gallery(
+    folder: Path, failed: list[Failure] | None = None, among: Collection[str] | None = None
+) -> list[Card]:
     """The pictures of a folder by name; headers are read where a file is new or has changed.
 
-    UserError if the folder cannot be opened; pictures that cannot be read go to `failed`.
+    among: names that are asked about; None for all. UserError if the folder cannot be opened;
+    pictures that cannot be read go to `failed`.
     """
     try:
         with os.scandir(folder) as entries:
@@ -73,15 +74,15 @@ def scan_gallery(folder: Path, failed: list[Failure] | None = None) -> list[Card
     except OSError as error:
         raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
     cards = []
-    with HeaderIndex(folder) as headers:
-        for name in sorted(filter(is_picture_name, files)):
-            path = Path(folder, name)
+    asked = files if among is None else [name for name in among if name in files]
+    with HeaderIndex(folder, files) as headers:
+        for name in sorted(filter(is_picture_name, asked)):
             try:
                 image = headers.image(files[name])
                 cards.append(_card(_captioned(image, files), files))
             except UserError as error:
                 if failed is not None:
-                    failed.append((path, error.what))
+                    failed.append((Path(folder, name), error.what))
     return cards
 
 
@@ -92,16 +93,16 @@ def read_card(path: Path) -> Card:
 
 
 def _captioned(image: ImageFile, files: Iterable[str]) -> ImageFile:
-    caption = caption_path(image.path)
-    if caption.name not in files:
+    if os.path.splitext(image.path.name)[0] + ".txt" not in files:
         return image
+    caption = caption_path(image.path)
     return replace(image, caption_path=caption, caption=read_caption(caption))
 
 
 def _card(image: ImageFile, files: Iterable[str]) -> Card:
-    sidecar = image.path.with_suffix(".json")
-    if sidecar.name not in files:
+    if os.path.splitext(image.path.name)[0] + ".json" not in files:
         return Card(image)
+    sidecar = image.path.with_suffix(".json")
     text = read_caption(sidecar)
     try:
         values = _values(text, sidecar)
@@ -133,16 +134,9 @@ def with_findings(cards: Iterable[Card], findings: Iterable[Finding]) -> list[Ca
     return [replace(card, findings=frozenset(names.get(card.image.path, ()))) for card in cards]
 
 
-def found(cards: Sequence[Card], wanted: Wanted) -> list[Card]:
-    """The cards that are meant, in their order; UserError for a broken expression."""
-    tags = [tuple(split_tags(card.image.caption)) for card in cards] if wanted.tags else []
-    known = {tag for some in tags for tag in some}
-    tests = [it.among(known) for it in wanted.tags]
-    return [
-        card
-        for place, card in enumerate(cards)
-        if _fits(card, wanted) and all(test(tags[place], card.image.caption) for test in tests)
-    ]
+def found(cards: Iterable[Card], wanted: Wanted) -> list[Card]:
+    """The cards that are meant, in their order."""
+    return [card for card in cards if _fits(card, wanted)]
 
 
 def _fits(card: Card, wanted: Wanted) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ _VERSION = 1  # of what is remembered; another one starts anew
 
 
 class HeaderIndex:
-    """The headers of one folder; what is new is written on the way out, if that can be."""
+    """The headers of one folder; what is new is written on the way out, if that can be.
 
-    def __init__(self, folder: Path) -> None:
+    there: the names of the files in it; what is no longer there is forgotten.
+    """
+
+    def __init__(self, folder: Path, there: Container[str]) -> None:
         self.file = folder / OWN_FOLDER / "headers.json"
         self._known = _read(self.file)
-        self._used: dict[str, list[Any]] = {}
+        self._used = {name: it for name, it in self._known.items() if name in there}
 
     def image(self, entry: os.DirEntry[str]) -> ImageFile:
         """A picture's header, without its caption; UserError if it cannot be read."""
@@ -31,7 +35,7 @@ class HeaderIndex:
         except OSError:
             return read_image_file(Path(entry.path))  # says why
         stamp = Stamp(status.st_size, status.st_mtime_ns)
-        known = self._known.get(entry.name)
+        known = self._used.get(entry.name)
         if known is None or known[0] != list(stamp):
             image = read_image_file(Path(entry.path))
             known = [list(stamp), [image.width, image.height, image.format, image.has_alpha]]

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
+from itertools import chain
 
 from ..errors import UserError
 from .captions import split_tags
@@ -14,8 +15,8 @@ from .captions import split_tags
 _COUNTS = re.compile(r"(\d+\+?|multiple )(girl|boy|other)s?|solo|no humans")
 
 Swap = Callable[[str], str]
-Each = Callable[[str], tuple[str, ...] | None]
-"""A tag -> what comes in its place: none, another or several; None where it stays."""
+Each = Callable[[str], tuple[str, ...]]
+"""A tag -> what comes in its place: none, another, several, or itself."""
 
 # Tags that are little faces: their underscores are part of the drawing.
 _FACES = "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||"
@@ -36,6 +37,12 @@ def tag_key(tag: str) -> str:
 
 def _keys(tags: Iterable[str]) -> set[str]:
     return {tag_key(tag) for tag in tags}
+
+
+def one_of(some: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a tag is one of these, in any spelling."""
+    keys = _keys(some)
+    return lambda tag: tag_key(tag) in keys
 
 
 def add_trigger(tags: list[str], trigger: list[str]) -> list[str]:
@@ -59,12 +66,13 @@ def remove_tags(tags: list[str], unwanted: list[str]) -> list[str]:
 
 def replace_tag(tags: list[str], old: str, new: str) -> list[str]:
     """The tags with `new` in the place of `old`; once, also where `new` stood already."""
-    key = tag_key(old)
-    if key not in _keys(tags):
+    key, keys = tag_key(old), list(map(tag_key, tags))
+    if key not in keys:
         return list(tags)
-    place = [tag_key(tag) for tag in tags].index(key)
-    rest = remove_tags(tags[:place], [new]), remove_tags(tags[place:], [old, new])
-    return [*rest[0], *([new] if new.strip() else []), *rest[1]]
+    gone, place = {key, tag_key(new)}, keys.index(key)
+    kept = [tag for tag, its in zip(tags, keys, strict=True) if its not in gone]
+    front = place - sum(its in gone for its in keys[:place])
+    return [*kept[:front], *([new] if new.strip() else []), *kept[front:]]
 
 
 def replacement(old: str, new: str, regex: bool = False) -> Swap:
@@ -92,24 +100,20 @@ def tag_replacement(old: str, new: str, regex: bool = False) -> Each:
             return new
         return tag if tag in KAOMOJI else swap(tag)
 
-    def each(tag: str) -> tuple[str, ...] | None:
+    def each(tag: str) -> tuple[str, ...]:
         text = swapped(tag)
-        return None if text == tag else tuple(split_tags(text))
+        return (tag,) if text == tag else tuple(split_tags(text))
 
     return cache(each)
 
 
 def replace_each(tags: list[str], each: Each) -> list[str]:
     """Every tag replaced; what has come to stand twice by that stands once."""
-    parts = list(map(each, tags))
-    if parts.count(None) == len(parts):
-        return tags
-    places = list(zip(tags, parts, strict=True))
-    result = [new for tag, some in places for new in ((tag,) if some is None else some)]
+    result = [*chain.from_iterable(map(each, tags))]
     keys = list(map(tag_key, result))
-    if len(set(keys)) == len(keys):
+    if len(set(keys)) == len(keys) or result == tags:
         return result
-    changed = {tag_key(tag) for some in parts if some is not None for tag in some}
+    changed = {tag_key(new) for tag in tags if (some := each(tag)) != (tag,) for new in some}
     return list(_once(result, keys, changed))
 
 
@@ -134,6 +138,8 @@ def _sort_key(tag: str) -> str:
 
 def dedupe_tags(tags: list[str]) -> list[str]:
     """Each tag once, where it stood first."""
+    if len(set(map(tag_key, tags))) == len(tags):
+        return tags
     first: dict[str, str] = {}
     for tag in tags:
         first.setdefault(tag_key(tag), tag)

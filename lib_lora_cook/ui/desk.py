@@ -14,6 +14,8 @@ class Desk:
     """What every window of the page edits; rows are the editor's numbers, pages from 0."""
 
     editor: Editor
+    names: list[str] = field(default_factory=list)
+    """The pictures' names when they were looked for."""
     selected: set[int] = field(default_factory=set)
     page: int = 0
     lock: Any = field(default_factory=RLock)

@@ -51,14 +51,14 @@ def found(desk: Desk, form: Form) -> list[int]:
 def desk_of(folder: Path, bench: Bench, fresh: bool = False) -> Desk:
     """The captions of a dataset; `fresh` looks at the disk again where nothing is unsaved."""
     desk = bench.desks.get(folder)
+    names = names_in(folder) if desk is None or fresh else []
     if desk is not None and fresh and not desk.editor.unsaved():
-        stems = {Path(name).stem for name in names_in(folder)}
-        if stems == {Path(name).stem for name in desk.editor.pictures}:
-            desk.editor.take_theirs()
+        if names == desk.names:
+            desk.editor.take_theirs(desk.editor.stale())
         else:
             desk = None
     if desk is None:
-        desk = bench.desks[folder] = Desk(open_editor(folder, []))
+        desk = bench.desks[folder] = Desk(open_editor(folder, []), names)
     return desk
 
 

@@ -83,10 +83,10 @@ def _line(desk: Desk, row: int, path: Path, jpeg: bytes, unsaved: bool) -> str:
 
 def differences(desk: Desk, form: Form, tokenize: Tokenize) -> str:
     """What an edit would do, word for word; nothing is changed."""
-    made = list(desk.editor.difference(edit_of(form, tokenize), found(desk, form)))
+    made = desk.editor.edited(edit_of(form, tokenize), found(desk, form))
     body = "".join(
         f"<tr><td>{plain(Path(desk.editor.pictures[it.row]).name)}</td><td>{lit(it)}</td></tr>"
-        for it in islice(made, SHOWN)
+        for it in islice(desk.editor.difference(made), SHOWN)
     )
     told = texts.WOULD_CHANGE.format(count=several(len(made), "caption", "captions"))
     return show.note(told) + f'<table class="lora_cook_table"><tbody>{body}</tbody></table>'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dataset.captions import split_tags
-from ..dataset.filters import Filter, TagFilter
+from ..dataset.filters import Filter, Mode, TagFilter
 from ..dataset.gallery import Card, Wanted, read_card
 from ..dataset.images import Failure, is_picture_name
 from ..dataset.thumbnails import make_thumbnails, read_thumbnail
@@ -39,24 +39,29 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
-def wanted_of(form: Sequence[Any]) -> Wanted | None:
-    """The filter's form; None where it asks for nothing. UserError for what is no number.
+def filters_of(form: Sequence[Any]) -> list[Filter]:
+    """The tags that the filter's form asks for."""
+    *_, having, lacking = form
+    asked: list[tuple[str, Mode]] = [(having, "and"), (lacking, "none")]
+    return [
+        TagFilter(tuple(split_tags(text)), mode)
+        for text, mode in asked
+        if text and split_tags(text)
+    ]
+
+
+def wanted_of(form: Sequence[Any]) -> Wanted:
+    """What else it asks for; UserError for what is no number.
 
     Findings, shorter side from and to, aspect, ratings, stars, tags there and tags missing.
     """
-    findings, least, most, aspect, ratings, stars, having, lacking = form
-    tags: list[Filter] = []
-    if split_tags(having or ""):
-        tags.append(TagFilter(tuple(split_tags(having))))
-    if split_tags(lacking or ""):
-        tags.append(TagFilter(tuple(split_tags(lacking)), "none"))
-    wanted = Wanted(
+    findings, least, most, aspect, ratings, stars, *_ = form
+    return Wanted(
         findings=frozenset(it.replace(" ", "_") for it in findings or ()),
         least=side(least, texts.SIDE_FROM, 0), most=side(most, texts.SIDE_TO, inf),
         aspect=ASPECTS.get(aspect, (0, inf)), ratings=frozenset(ratings or ()),
-        stars=int(stars) if str(stars).isdigit() else 0, tags=tuple(tags),
+        stars=int(stars) if str(stars).isdigit() else 0,
     )  # fmt: skip
-    return None if wanted == Wanted() else wanted
 
 
 def side(text: str, name: str, empty: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ..config import RATINGS, BucketConfig
 from ..dataset import changes as plans
 from ..dataset import gallery as cards
 from ..dataset import journal
+from ..dataset.filters import Filter
 from ..dataset.report import CHECKS
 from ..dataset.thumbnails import trim_thumbnails
 from ..errors import UserError
@@ -30,6 +33,7 @@ from .components import (
     several_of,
     then_refresh,
 )
+from .editing import desk_of
 from .gallery_copies import side_by_side, with_keeper, without_pair
 from .gallery_zoom import cut, large
 from .gather_tab import Updates
@@ -54,20 +58,33 @@ class GalleryHandlers:
         """The first page of the pictures that are meant."""
         threading.Thread(target=trim_thumbnails, args=[self.cache], daemon=True).start()
         try:
-            folder, wanted = folder_of(dataset), gallery.wanted_of(form)
+            folder = folder_of(dataset)
             self.bench.filtered.pop(folder, None)
-            if wanted is not None:
-                self.bench.filtered[folder] = self.found(folder, wanted)
+            tags, wanted = gallery.filters_of(form), gallery.wanted_of(form)
+            if tags or wanted != cards.Wanted():
+                self.bench.filtered[folder] = self.found(folder, tags, wanted)
         except UserError as error:
             return show.problem(short_home(str(error)))
         return self.page(folder, 0)
 
-    def found(self, folder: Path, wanted: cards.Wanted) -> list[str]:
-        """The names of the pictures that are meant; UserError where findings are not known yet."""
+    def found(self, folder: Path, tags: Sequence[Filter], wanted: cards.Wanted) -> list[str]:
+        """The names of the pictures that are meant; UserError where findings are not known yet.
+
+        Tags are looked up among the captions that the editor holds, as they stand there.
+        """
         seen = self.bench.looks.get(folder)
         if wanted.findings and seen is None:
             raise UserError(texts.FIRST_LOOK)
-        known = cards.with_findings(cards.scan_gallery(folder, []), seen[1] if seen else [])
+        names = gallery.names_in(folder)
+        if tags:
+            editor = desk_of(folder, self.bench, fresh=True).editor
+            stems = {stem_of(editor.pictures[row]) for row in editor.found(tags)}
+            names = [name for name in names if stem_of(name) in stems]
+        if wanted == cards.Wanted():
+            return names
+        known = cards.with_findings(
+            cards.scan_gallery(folder, [], names), seen[1] if wanted.findings and seen else []
+        )
         return [card.image.path.name for card in cards.found(known, wanted)]
 
     def page(self, folder: Path, number: int) -> str:
@@ -150,6 +167,11 @@ class GalleryHandlers:
             return [KEEP, show.problem(short_home(str(error)))]
         number = said.number("page") + {"next": 1, "previous": -1}.get(said.act, 0)
         return [side_by_side(look.groups, self.cache, number), show.note(answer)]
+
+
+def stem_of(path: str) -> str:
+    """A picture's name without its folder and ending, which its caption shares."""
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def bucket_config(resolution: str) -> BucketConfig:

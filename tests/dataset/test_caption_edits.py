@@ -40,6 +40,26 @@ def test_an_edit_gives_the_new_text_and_again_nothing_new(
     assert edit.text(after) == after
 
 
+@pytest.mark.parametrize(
+    ("edit", "seen"),
+    [
+        (prepend("kafka, Solo"), {"solo", "kafka"}),
+        (append(["smile"]), {"smile"}),
+        (remove(["Long Hair"]), {"long_hair"}),
+        (rename("solo", "alone"), {"solo"}),
+        (replace("ai", "i"), {"long_hair"}),
+    ],
+)
+def test_captions_without_a_tag_that_an_edit_looks_at_are_edited_alike_but_sooner(
+    edit: CaptionEdit, seen: set[str]
+) -> None:
+    tags = ("long_hair", "smile", "solo", "kafka", "hat")
+    assert edit.concerns is not None and edit.of_tags is not None
+    assert {tag for tag in tags if edit.concerns(tag)} == seen
+    rest = [tag for tag in tags if tag not in seen]
+    assert [*edit.before, *rest, *edit.behind] == edit.of_tags(rest)
+
+
 def test_a_text_that_is_no_clean_list_stays_to_the_letter_where_nothing_changes() -> None:
     text = "a girl,in  the rain\nat night"
     assert remove(["smile"]).text(text) == text

@@ -57,7 +57,7 @@ def test_captions_are_read_counted_and_found(folder: Path) -> None:
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_does_what_its_difference_shows_and_writes_nothing(folder: Path, name: str) -> None:
     before, editor = snapshot(folder), open_editor(folder)
-    shown = {it.row: it.after for it in editor.difference(EDITS[name])}
+    shown = {it.row: it.after for it in editor.difference(editor.edited(EDITS[name]))}
     assert texts(editor) == TEXTS
     assert editor.apply(EDITS[name]) == len(shown) > 0
     wanted = [shown.get(row, text) for row, text in enumerate(TEXTS)]
@@ -141,6 +141,30 @@ def test_what_another_program_wrote_is_noticed_and_never_overwritten(folder: Pat
     assert [change.path.name for change in editor.save().applied] == ["1.txt"]
     assert editor.undo() == "read again" and editor.text(0) == "kafka, solo, long_hair, smile"
     assert editor.unsaved() == [0] and editor.save().applied
+
+
+def test_a_second_look_reads_only_files_that_another_program_has_written(folder: Path) -> None:
+    editor = open_editor(folder)
+    assert editor.stale() == []
+    write(folder / "0.txt", "theirs")
+    (folder / "1.txt").unlink()
+    write(folder / "2.txt", "new")
+    assert editor.stale() == [0, 1, 2]
+    assert editor.take_theirs([0, 1, 2]) == 3 and editor.stale() == []
+    assert texts(editor)[:3] == ["theirs", "", "new"] and editor.unsaved() == []
+
+
+def test_counts_and_what_is_unsaved_stay_true_while_rows_are_edited(folder: Path) -> None:
+    editor = open_editor(folder)
+    editor.counts()
+    for row, text in [(0, "hat, hat"), (2, "solo"), (0, TEXTS[0]), (4, "")]:
+        editor.write(row, text)
+        shown = [set(editor.tags(row)) for row in range(len(editor))]
+        assert editor.counts() == {
+            tag: sum(tag in tags for tags in shown) for tag in set().union(*shown)
+        }
+        wanted = [row for row, text in enumerate(texts(editor)) if text != TEXTS[row]]
+        assert editor.unsaved() == wanted
 
 
 def test_a_save_that_is_stopped_half_way_knows_what_it_has_written(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -56,33 +55,10 @@ def test_no_name_and_no_caption_becomes_markup(tmp_path: Path, text: str) -> Non
 
 
 def test_a_form_that_asks_for_nothing_needs_no_filter() -> None:
-    assert gallery.wanted_of(EVERYTHING) is None
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "names"),
-    [
-        (1, "100", ["large.png"]),
-        (2, "100", ["small.png", "tall.png"]),
-        (3, "upright", ["tall.png"]),
-        (6, "1girl", ["small.png"]),
-        (7, "1girl", ["large.png", "tall.png"]),
-        (5, "2", ["large.png"]),
-    ],
-)
-def test_what_the_form_says_is_what_is_shown(
-    tmp_path: Path, place: int, value: Any, names: list[str]
-) -> None:
-    large = picture(tmp_path / "large.png", size=(200, 150))
-    picture(tmp_path / "small.png").with_suffix(".txt").write_text("1girl, solo", encoding="utf-8")
-    picture(tmp_path / "tall.png", size=(60, 90))
-    journal.apply_changes(tmp_path, cards.plan_stars([cards.read_card(large)], 3))
-    form = [*EVERYTHING]
-    form[place] = value
-    wanted = gallery.wanted_of(form)
-    assert wanted is not None
-    found = cards.found(cards.scan_gallery(tmp_path), wanted)
-    assert [card.image.path.name for card in found] == names
+    assert gallery.wanted_of(EVERYTHING) == cards.Wanted()
+    assert (
+        gallery.filters_of(EVERYTHING) == gallery.filters_of([*EVERYTHING[:6], None, " , "]) == []
+    )
 
 
 def test_a_side_that_is_no_number_is_told() -> None:
