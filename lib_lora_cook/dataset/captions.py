@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..errors import UserError
 
+OTHER_ENDING = ".caption"
+"""What some programs end their caption files with, instead of .txt."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -16,6 +16,7 @@ from .bench import Bench, Counted, folder_of, several
 from .components import button, choice, fold, line, listen, make, several_of, tick
 from .editor_tab import EditorHandlers, build_editor
 from .gather_tab import StepTab, Updates, build_head, button_of
+from .other_captions_tab import OtherHandlers, build_other
 from .tagging import Finer, Wish, wish_of
 
 
@@ -146,6 +147,7 @@ def build_tag(dataset: Any, handlers: TagHandlers) -> TagTab:
         fetch = button(texts.FETCH, "fetch_tagger", small=True)
     listen(again.click, handlers.on_tag, [dataset, *form, *finer], [head.problems])
     listen(fetch.click, handlers.on_fetch, [form[0]], [head.problems])
+    build_other(dataset, form[2], OtherHandlers(handlers.bench))
     build_editor(dataset, form[0], EditorHandlers(handlers.bench))
     return TagTab(head, form, finer, ticks)
 

@@ -18,7 +18,7 @@ from ..captioning.labels import read_labels
 from ..captioning.spec import spec_of
 from ..dataset import journal
 from ..dataset.caption_edits import CaptionEdit
-from ..dataset.captions import split_tags
+from ..dataset.captions import OTHER_ENDING, caption_path, split_tags
 from ..dataset.changes import When, plan_edit
 from ..dataset.images import scan_captions
 from ..dataset.proposals import STYLE_NEEDS_NONE, Proposal, Subject, check_trigger, propose
@@ -35,6 +35,9 @@ from ..jobs import Job
 from . import show, texts
 from .bench import Bench, Counted, named, several
 from .runner import Outcome, Work
+
+LOOKED_FOR = 100
+"""Pictures beside which other caption files are looked for."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ def listed(there: Counted, wish: Wish, known: Sequence[str] = ()) -> str:
     if bare:
         count = several(len(bare), "picture", "pictures")
         parts.append(show.note(texts.BARE.format(count=count, names=named(bare))))
+        if any(caption_path(path, OTHER_ENDING).is_file() for path in bare[:LOOKED_FOR]):
+            parts.append(show.note(texts.OTHER_THERE))
     else:
         left = without_trigger(there, wish.trigger) if wish.trigger else len(there.images)
         parts.append(show.note(texts.ALL_TAGGED.format(
