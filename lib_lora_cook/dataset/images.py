@@ -27,6 +27,7 @@ MAX_PIXELS = 2 * 89_478_485  # where Pillow sees a decompression bomb; hosts tur
 for _reader in ("pillow_avif", "pillow_jxl"):  # what Pillow itself does not read
     with suppress(ImportError):
         import_module(_reader)
+_PLUGINS = {".jxl": "pillow-jxl-plugin", ".avif": "pillow-avif-plugin"}
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 Failure = tuple[Path, str]
@@ -206,11 +207,20 @@ def _opened(path: Path) -> Image.Image:
     except UserError:
         raise
     except Exception as error:  # as above
-        raise UserError(_reason(error), path, "Replace or remove this file.") from error
+        raise _refusal(error, path) from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise UserError(_reason(Image.DecompressionBombError()), path, "Make it smaller.")
     return image
+
+
+def _refusal(error: Exception, path: Path) -> UserError:
+    """What is said of a file that no reader takes."""
+    ending = Path(path).suffix.lower()
+    unread = ending in _PLUGINS and ending not in Image.registered_extensions()
+    if unread and isinstance(error, UnidentifiedImageError):
+        return UserError(f"Pillow cannot read {ending} here", path, f"Install {_PLUGINS[ending]}.")
+    return UserError(_reason(error), path, "Replace or remove this file.")
 
 
 def _reason(error: Exception) -> str:

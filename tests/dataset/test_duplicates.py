@@ -65,6 +65,17 @@ def test_copies_are_found_and_the_original_is_kept(
     assert sorted(found) == [("near", [f"{n}.png", f"{n}_copy{ending}"]) for n in range(3)]
 
 
+@pytest.mark.parametrize("factor", [1.15, 1.5, 2.0])
+def test_an_enlarged_copy_is_no_larger_picture(tmp_path: Path, factor: float) -> None:
+    for number, character in enumerate(CHARACTERS):
+        save(tmp_path / f"{number}.png", drawn(character))
+        save(tmp_path / f"{number}_again.png", scaled(factor)(drawn(character)))
+        save(tmp_path / f"{number}_twin.bmp", scaled(factor)(drawn(character)))
+    found = names(find_duplicates(scan_subset(tmp_path), folder=tmp_path))
+    assert [group[0] for _, group in sorted(found)] == ["0.png", "1.png", "2.png"]
+    assert names(find_duplicates(scan_subset(tmp_path), folder=tmp_path)) == found
+
+
 @pytest.mark.parametrize("bars", [(0, 23), (23, 0), (12, 12)])
 def test_framed_copies_are_found(tmp_path: Path, bars: tuple[int, int]) -> None:
     for number, character in enumerate(CHARACTERS):
@@ -76,10 +87,10 @@ def test_framed_copies_are_found(tmp_path: Path, bars: tuple[int, int]) -> None:
 
 def test_a_larger_copy_is_kept_and_a_flattened_one_is_found(tmp_path: Path) -> None:
     cut_out = drawn(CHARACTERS[0], transparent=True)
-    save(tmp_path / "a.png", cut_out)
+    save(tmp_path / "a.png", scaled(0.7)(cut_out))
     white = Image.new("RGBA", cut_out.size, "white")
     white.alpha_composite(cut_out)
-    save(tmp_path / "b.png", scaled(1.5)(white.convert("RGB")))
+    save(tmp_path / "b.png", white.convert("RGB"))
     assert names(find_duplicates(scan_subset(tmp_path))) == [("near", ["b.png", "a.png"])]
 
 

@@ -211,6 +211,18 @@ def test_a_truncated_file_is_one_line_that_names_it(tmp_path: Path, ending: str)
     assert "\n" not in str(caught.value)
 
 
+def test_a_picture_that_needs_a_plugin_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.JXL", "no reader takes this")
+    monkeypatch.setattr(Image, "registered_extensions", lambda: {".png": "PNG"})
+    with pytest.raises(UserError, match=r"cannot read \.jxl here.*pillow-jxl-plugin"):
+        open_image(path)
+    monkeypatch.setattr(Image, "registered_extensions", lambda: {".jxl": "JXL"})
+    with pytest.raises(UserError, match="Not a picture"):
+        open_image(path)
+
+
 def test_a_decompression_bomb_is_refused_even_where_the_host_has_lifted_the_guard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from ..images import ImageFile
 from .check import EQUAL, UNLIKE, Difference, compared, swapped
 from .cores import mapped
 from .distinct import Distinct
+from .enlarged import is_enlarged
 from .glance import Bytes, glanced, make_thumb
 from .prints import Print, pixel_hash
 from .search import Candidate, candidates
@@ -98,6 +99,18 @@ class Checks:
         """Whether writing is known to lie over picture `one` that `other` does not have."""
         known = self._known.get((min(one, other), max(one, other)))
         return known is not None and known.written == (1 if one < other else 2)
+
+    def is_enlarged(self, one: int, other: int, ratio: float) -> bool:
+        """Whether `one` is `other` made larger, by that ratio of their sides."""
+        store, keys = self._look.store, (self._keys[one], self._keys[other])
+        found = store.enlarged(*keys)
+        if found is None:
+            try:
+                found = is_enlarged(self._paths[one], self._paths[other], ratio)
+            except UserError:  # it went away in the meantime
+                return False
+            store.add_enlarged(*keys, found)
+        return found
 
     def variants(self) -> list[Pair]:
         """The checked pairs that differ, but not all over the picture."""

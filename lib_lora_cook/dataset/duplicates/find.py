@@ -21,6 +21,7 @@ DEFAULT_HARDNESS = 50
 
 _ABOUT = 0.85  # of the largest area; where a margin ends is seen to some percent
 _LOSSY, _BARRED = 0.8, 0.9  # what a picture's size counts for then
+_LARGER = 1.1  # times as long sides
 _AS_GOOD = 0.6  # of its area, for one without a watermark
 _TRIED = 3  # pictures
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
@@ -56,7 +57,7 @@ def find_duplicates(
         number = {image.path: at for at, same in enumerate(files) for image in same}
 
         def kept_first(group: Group) -> Group:
-            ordered = _best_first(group, prints)
+            ordered = _detailed_first(_best_first(group, prints), prints, number, checks)
             return _unmarked_first(ordered, prints, number, checks)
 
         def best(numbers: list[int]) -> int:
@@ -84,7 +85,7 @@ def _variants(
     joined = {it for others in copies.values() for it in others}
     pairs = [pair for pair in checks.variants() if not joined.intersection(pair)]
     keeper = {image.path: group.files[0] for group in groups for image in group.files}
-    alike = stars(len(files), pairs, checks, float("inf"))
+    alike = stars(pairs, checks, float("inf"))
     return [
         Group("variant", tuple(keeper.get(one.path, one) for one in (files[it][0] for it in star)))
         for star in ((first, *others) for first, others in sorted(alike.items()))
@@ -132,6 +133,25 @@ def _best_first(group: Group, prints: Mapping[Path, Print]) -> Group:
         )  # fmt: skip
 
     return Group(group.kind, tuple(sorted(group.files, key=order)))
+
+
+def _detailed_first(
+    group: Group, prints: Mapping[Path, Print], number: Mapping[Path, int], checks: Checks
+) -> Group:
+    """The group, those behind that are a smaller one made larger."""
+    behind: tuple[ImageFile, ...] = ()
+    for _ in range(_TRIED):
+        first, *others = group.files
+        area = _area(prints[first.path])
+        smaller = [it for it in others if _area(prints[it.path]) * _LARGER**2 <= area]
+        if not smaller:
+            break
+        best = _best_first(Group(group.kind, tuple(smaller)), prints).files[0]
+        ratio = (area / _area(prints[best.path])) ** 0.5
+        if not checks.is_enlarged(number[first.path], number[best.path], ratio):
+            break
+        group, behind = _best_first(Group(group.kind, tuple(others)), prints), (*behind, first)
+    return Group(group.kind, (*group.files, *behind))
 
 
 def _unmarked_first(

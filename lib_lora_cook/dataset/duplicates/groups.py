@@ -26,7 +26,7 @@ class Group:
 
 
 _LEAST_SAYING = 2
-_AT_ONCE = 3
+_AT_ONCE = 6
 
 Stars = dict[int, list[int]]
 """Centre -> the others."""
@@ -46,36 +46,31 @@ class Measure(Protocol):
         """Whether the two may not be in one group."""
 
 
-def stars(count: int, pairs: Iterable[tuple[int, int]], measure: Measure, limit: float) -> Stars:
+def stars(pairs: Iterable[tuple[int, int]], measure: Measure, limit: float) -> Stars:
     """Whoever has no better picture within `limit` is a centre; the others join the nearest one.
 
-    Pictures are 0 to count - 1, the best first. Those with the few best that each is like are
-    measured first, all at once; of the rest only pairs of a centre with another.
+    Of two pictures the one with the lower number is the better one. Those with the few best that
+    each is like are measured first, all at once; of the rest only pairs of a centre with another.
     """
     better: dict[int, list[int]] = defaultdict(list)
     for one, other in pairs:
         better[max(one, other)].append(min(one, other))
     few = [(above, it) for it in better for above in sorted(better[it])[:_AT_ONCE]]
     measure.distances(few)
-    centre: dict[int, bool] = {}
-    near: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    waiting = list(range(count))
-    while waiting:
-        ready = [it for it in waiting if all(above in centre for above in better[it])]
-        asked = [(above, it) for it in ready for above in sorted(better[it]) if centre[above]]
-        for (above, it), distance in zip(asked, measure.distances(asked), strict=True):
-            if distance <= limit:
-                near[it].append((distance, above))
-        centre |= {it: it not in near for it in ready}
-        waiting = [it for it in waiting if it not in centre]
-    found: Stars = {}
+    near: dict[int, list[tuple[float, int]]] = {}
+    for it in sorted(better):
+        asked = [(above, it) for above in sorted(better[it]) if above not in near]
+        found = zip(measure.distances(asked), asked, strict=True)
+        if close := [(distance, above) for distance, (above, _) in found if distance <= limit]:
+            near[it] = close
+    joined: Stars = {}
     for it in sorted(near):
         for _, above in sorted(near[it]):
-            members = found.setdefault(above, [])
+            members = joined.setdefault(above, [])
             if not any(measure.distinct(it, other) for other in (above, *members)):
                 members.append(it)
                 break
-    return {at: members for at, members in sorted(found.items()) if members}
+    return {at: members for at, members in sorted(joined.items()) if members}
 
 
 def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int]], int]) -> Stars:
@@ -87,7 +82,7 @@ def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int
     while True:
         pairs = [pair for pair in measure.pairs if pair[0] in members and pair[1] in members]
         before = len(members)
-        joined = stars(count, pairs, measure, limit) or _agreed(members, measure, limit)
+        joined = stars(pairs, measure, limit) or _agreed(members, measure, limit)
         for centre, others in joined.items():
             group = members.pop(centre)
             for other in others:

@@ -1,8 +1,8 @@
 """What is kept on disk of a folder's pictures, so that a second look is instant.
 
 One SQLite file in the dataset's own folder: fingerprints by the hash of the file, found at once
-where a name still has its size and time; which pairs are worth a check; and how far those that were
-checked differ. It may be deleted at any time.
+where a name still has its size and time; which pairs are worth a check; how far those that were
+checked differ; and which are others made larger. It may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ create table if not exists prints
 create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
 create table if not exists checks
     (one text, other text, worst, noise, likeness, least, written, primary key (one, other));
+create table if not exists enlarged (large text, small text, so, primary key (large, small));
 create table if not exists searches (prints text primary key, found blob);
 """
 _FIELDS = 12  # numbers that a candidate is kept as
@@ -110,6 +111,16 @@ class Store:
         """Remember differences."""
         rows = [(*pair, *astuple(difference)) for pair, difference in found.items()]
         self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def enlarged(self, large: str, small: str) -> bool | None:
+        """Whether the first file is known to be the second one made larger, None if it is not."""
+        query = "select so from enlarged where large = ? and small = ?"
+        row = self._base.execute(query, (large, small)).fetchone()
+        return None if row is None else bool(row[0])
+
+    def add_enlarged(self, large: str, small: str, so: bool) -> None:
+        """Remember that."""
+        self._write("insert or replace into enlarged values (?, ?, ?)", [(large, small, so)])
 
     def search(self, files: Sequence[str]) -> list[Candidate] | None:
         """What a search over just these files found, numbered as they are; None if none was."""
