@@ -213,7 +213,6 @@ def build_past(dataset: Any, handlers: CleanHandlers) -> tuple[Any, Any]:
         with gr.Row(elem_classes=["lora_cook_actions"]):
             sure = tick("sure", texts.SURE)
             empty = button(texts.EMPTY_TRASH, "empty_trash", small=True)
-    back, said = hidden("past_act")
-    then_refresh(send(back.click, handlers.on_past, "past", [said, dataset], [told]))
+    then_refresh(send(hidden("past_act"), handlers.on_past, "past", [dataset], [told]))
     then_refresh(listen(empty.click, handlers.on_empty, [dataset, sure], [told, sure]))
     return past, trash

@@ -27,15 +27,15 @@ def listen(event: Any, function: Any, inputs: Sequence[Any], outputs: Sequence[A
 
 
 def send(
-    event: Any, function: Any, name: str, inputs: Sequence[Any], outputs: Sequence[Any]
+    button: Any, function: Any, name: str, inputs: Sequence[Any], outputs: Sequence[Any]
 ) -> Any:
-    """An event whose first input is what the page's script has laid out under a name.
+    """A press that gives a function what the page's script has laid out under a name, then inputs.
 
-    inputs[0] is any hidden text: its own value is never read.
+    The button stands in for an input of its own, since what it holds is never read.
     """
-    others = "".join(f", it{number}" for number in range(1, len(inputs)))
+    others = "".join(f", it{number}" for number in range(len(inputs)))
     script = f"(_{others}) => [window.loraCookSaid.{name}{others}]"
-    return ask_with(event, function, script, inputs, outputs)
+    return ask_with(button.click, function, script, [button, *inputs], outputs)
 
 
 def ask_with(
@@ -84,11 +84,9 @@ def html(name: str, value: str = "") -> Any:
     return gr.HTML(value, elem_id=f"lora_cook_{name}")
 
 
-def hidden(name: str) -> tuple[Any, Any]:
-    """(a button that only the page's script presses, the text that it speaks through)."""
-    with gr.Column(elem_classes=["lora_cook_hidden"]):  # gradio 4 draws a frame round each text
-        text = gr.Textbox("", elem_id=f"lora_cook_{name}_said")
-        return gr.Button(name, elem_id=f"lora_cook_{name}"), text
+def hidden(name: str) -> Any:
+    """A button that only the page's script presses."""
+    return gr.Button(name, elem_id=f"lora_cook_{name}", elem_classes=["lora_cook_hidden"])
 
 
 def button(

@@ -210,10 +210,8 @@ def build_editor(dataset: Any, taggers: Any, handlers: EditorHandlers) -> None:
         answered = listen(buttons[name].click, handler, [dataset, *form], shown)
         if name == "edit_save":
             then_refresh(answered)
-    asked, said = hidden("editor_act")
-    send(asked.click, handlers.on_press, "editor", [said, dataset, *form], shown)
-    asked, said = hidden("complete_act")
-    send(asked.click, handlers.on_complete, "complete", [said, dataset, taggers], [offers])
+    send(hidden("editor_act"), handlers.on_press, "editor", [dataset, *form], shown)
+    send(hidden("complete_act"), handlers.on_complete, "complete", [dataset, taggers], [offers])
 
 
 def build_filter() -> list[Any]:

@@ -205,10 +205,9 @@ def build_gallery(dataset: Any, handlers: GalleryHandlers) -> GalleryFold:
         answer, pairs = html("copies_told"), html("copies_view")
     listen(look.click, handlers.on_show, [dataset, *form], [view])
     listen(copies.click, handlers.on_copies, [dataset], [pairs])
-    asked, said = hidden("gallery_act")
-    then_refresh(send(asked.click, handlers.on_gallery, "gallery", [said, dataset], [view, told]))
-    turned, names = hidden("copies_act")
-    then_refresh(send(turned.click, handlers.on_pair, "copies", [names, dataset], [pairs, answer]))
+    asked, turned = hidden("gallery_act"), hidden("copies_act")
+    then_refresh(send(asked, handlers.on_gallery, "gallery", [dataset], [view, told]))
+    then_refresh(send(turned, handlers.on_pair, "copies", [dataset], [pairs, answer]))
     return GalleryFold(view, zoom, told, pairs)
 
 
@@ -232,7 +231,6 @@ def build_filter() -> list[Any]:
 
 def wire_zoom(part: GalleryFold, handlers: GalleryHandlers, dataset: Any, resolution: Any) -> None:
     """Listen to the page's script about the large picture."""
-    asked, said = hidden("zoom_act")
     outputs = [part.zoom, part.view, part.told]
-    inputs = [said, dataset, resolution]
-    then_refresh(send(asked.click, handlers.on_zoom, "zoom", inputs, outputs))
+    asked, inputs = hidden("zoom_act"), [dataset, resolution]
+    then_refresh(send(asked, handlers.on_zoom, "zoom", inputs, outputs))

@@ -17,7 +17,7 @@ from ..gather.sites import SITES
 from ..hosts.base import default_home
 from . import gathering, show, texts
 from .bench import Bench, Counted, folder_of
-from .components import button, fold, hidden, html, line, listen, make, send, several_of, tick
+from .components import button, fold, html, line, listen, make, send, several_of, tick
 from .previewing import preview_work
 from .runner import short_home
 from .said import read_said
@@ -190,8 +190,7 @@ def build_gather(dataset: Any, handlers: GatherHandlers) -> GatherTab:
         seen = html("preview_list")
         with fold(texts.MORE_SITES, "sites_fold"):
             build_sites(form[1], handlers, head)
-        _, chosen = hidden("gather_act")
-        send(get.click, handlers.on_search, "gather", [chosen, dataset, *form], [head.problems])
+        send(get, handlers.on_search, "gather", [dataset, *form], [head.problems])
         again = button(texts.REFETCH, "refetch", small=True)
     listen(look.click, handlers.on_preview, form, [head.problems])
     listen(again.click, handlers.on_refetch, [dataset, *form], [head.problems])

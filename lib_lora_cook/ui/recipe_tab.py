@@ -109,8 +109,7 @@ def build_folds(fields: dict[str, Any], recipe: list[Any], handlers: RecipeHandl
     for event in [*(it.input if hasattr(it, "input") else it.change for it in parts), back.click]:
         listen(event, handlers.on_recipe, parts, [basis, why, *widgets])
     listen(read.click, handlers.on_import, [path], [told, *widgets])
-    one, said = hidden("one_act")
-    send(one.click, handlers.on_put_back, "one", [said, *parts], widgets)
-    keep, _ = hidden("remember")
+    send(hidden("one_act"), handlers.on_put_back, "one", parts, widgets)
+    keep = hidden("remember")
     listen(keep.click, handlers.on_remember, widgets, [])
     return keep

@@ -144,7 +144,7 @@ def _wire(tab: gr.Blocks, handlers: Handlers, watch: Watch, page: Page) -> None:
 
 def _wire_steps(tab: gr.Blocks, steps: StepHandlers, handlers: Handlers, page: Page) -> None:
     """Who listens to the dataset."""
-    again, _ = hidden("refresh")
+    again = hidden("refresh")
     fields, clean, tag, form = page.cook.fields, page.clean, page.tag, page.tag.form
     shown = [
         page.gather.head.found, page.gather.head.propose, page.gather.preview,

@@ -49,7 +49,6 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
     problems = gr.HTML("", elem_id="lora_cook_taste_problems")
     pick = gr.HTML("", elem_id="lora_cook_pick")
     tray = html("tray")
-    act, said = hidden("sheet_act")
     large, told = html("sheet_zoom"), html("sheet_told")
     under, taken = gr.State(0), gr.State([])
     with fold(texts.SHEET_FOLD, "sheet_fold"):
@@ -64,7 +63,7 @@ def build_taste(widgets: list[Widget], handlers: Handlers, sheets: SheetHandlers
     listen(after.change, handlers.on_after, [after], [])
     listen(propose.click, handlers.on_prompts, [run], [fields["prompts"]])
     answered = [large, told, under, taken, run, files]
-    send(act.click, sheets.on_said, "sheet", [said, under, taken], answered)
+    send(hidden("sheet_act"), sheets.on_said, "sheet", [under, taken], answered)
     fields = {it.name: fields[it.name] for it in widgets}
     return TasteTab(
         fields, run, files, tags, tagger, after, draw, problems, sheet, pick, note, tray

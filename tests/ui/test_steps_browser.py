@@ -47,6 +47,37 @@ def test_posts_are_chosen_by_a_click_and_fetched_alone(
     visitor.leave()
 
 
+def test_a_download_waits_goes_on_without_a_page_and_is_stopped(
+    browser: Any, fake: str, tmp_path: Path
+) -> None:
+    board = Board("gelbooru", [Entry(it, picture(it)) for it in range(1, 31)], slow=0.25)
+    folder = tmp_path / "mine"
+    with serving(board):
+        visitor = Visitor(browser, fake)
+        visitor.choose(folder)
+        visitor.unfold("search_fold")
+        visitor.fill("query", "1girl")
+        visitor.fill("site", board.root)
+        visitor.press("get", "Get the pictures")
+        visitor.until("now", "left")
+        visitor.press("pause", "Pause")
+        visitor.until("now", "paused")
+        visitor.page.wait_for_timeout(1500)  # those that were on their way
+        there = len(list(folder.glob("*.png")))
+        visitor.page.reload()
+        visitor.arrive()
+        visitor.until("now", "paused")
+        assert len(list(folder.glob("*.png"))) == there < 30
+        visitor.press("pause", "Go on")
+        visitor.until("now", "left")
+        visitor.leave()
+        again = Visitor(browser, fake)
+        again.press("stop", "Stop")
+        again.until("now", "stopped, what was reached is kept")
+        assert len(list(folder.glob("*.png"))) >= there
+        again.leave()
+
+
 def test_copies_boxes_the_past_and_the_trash(browser: Any, fake: str, tmp_path: Path) -> None:
     visitor = Visitor(browser, fake)
     visitor.choose(tmp_path / "mine")
