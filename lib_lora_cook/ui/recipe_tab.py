@@ -84,7 +84,7 @@ class RecipeHandlers:
 
 def build_recipe(handlers: RecipeHandlers) -> list[Any]:
     """The choice of a recipe; [the four choices, the button, the basis, the reasons]."""
-    with gr.Column(elem_classes=["lora_cook_group", "lora_cook_five"]):
+    with gr.Column(elem_classes=["lora_cook_group"]):
         shown = [
             choice(f"recipe_{part}", texts.PARTS[part], texts.PART_HELP[part],
                    choosing.choices_of(part), value)

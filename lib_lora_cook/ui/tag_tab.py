@@ -126,7 +126,7 @@ def build_tag(dataset: Any, handlers: TagHandlers) -> TagTab:
     head = build_head("tag", texts.TAG_HELP)
     host = handlers.bench.host
     names, there = tagging.taggers_of(host), list(host.taggers())
-    with gr.Column(elem_classes=["lora_cook_group", "lora_cook_five"]):
+    with gr.Column(elem_classes=["lora_cook_group"]):
         form = [
             several_of("caption_tagger", texts.TAGGER, texts.CAPTION_TAGGER_HELP, names, names[:1]),
             line("threshold", texts.THRESHOLD, texts.THRESHOLD_HELP),
