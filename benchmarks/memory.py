@@ -21,6 +21,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.train import Case, SameBatch, cases_of, config_of_case, make_parser, make_pipeline
 from lib_lora_cook.cook import build_network
+from lib_lora_cook.cook.preflight import forecast
 from lib_lora_cook.models import swapping
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.swapping import Swapping
@@ -28,7 +29,10 @@ from lib_lora_cook.training.memory import Living
 from lib_lora_cook.training.train import accumulate, make_trainer
 
 MIB = 1 << 20
-HEADER = "family  network  precision  ckpt  text  side  batch   model MiB  peak MiB  after the text"
+HEADER = (
+    "family  network  precision  ckpt  text  side  batch   model MiB  peak MiB  forecast"
+    "  after the text"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Counted:
     """UNet and text encoders."""
     peak: int
     """The most at any moment of the second step: the first has no optimizer state yet."""
+    forecast: int
+    """What the pre-flight says of it by the first step."""
     text: int
     """Of them the text encoders, which a run that caches their output can put elsewhere."""
 
@@ -69,15 +75,15 @@ def count(case: Case) -> Counted:
         network = build_network(config, model)
         batches: Any = SameBatch(case)
         trainer = make_trainer(config, model, network, batches, lambda message: None)
-        model.train(config.loop.gradient_checkpointing)
-        network.train()
         with network:
+            told = living.bytes + forecast(trainer, batches.batch).on_top
             for _ in range(2):
                 living.most = living.bytes
                 accumulate(trainer, [batches.batch])
                 trainer.loop.optimizer.step()
         weights = [it for encoder in model.encoders for it in encoder.parameters()]
-    return Counted(loaded, living.most, sum(it.numel() * it.element_size() for it in weights))
+    text = sum(it.numel() * it.element_size() for it in weights)
+    return Counted(loaded, living.most, told, text)
 
 
 def row(case: Case, counted: Counted) -> str:
@@ -85,7 +91,8 @@ def row(case: Case, counted: Counted) -> str:
     return (
         f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
         f"  {case.text_encoder:4}  {case.resolution:4}  {case.batch:5}  {counted.model // MIB:10}"
-        f"  {counted.peak // MIB:8}  {(counted.peak - counted.text) // MIB:14}"
+        f"  {counted.peak // MIB:8}  {counted.forecast // MIB:8}"
+        f"  {(counted.peak - counted.text) // MIB:14}"
     )
 
 

@@ -36,9 +36,14 @@ class Forecast:
     """What the optimizer keeps from the first step on."""
 
     @property
+    def on_top(self) -> int:
+        """What the run's steps take at most beside what was in use before them."""
+        return self.step + self.state
+
+    @property
     def peak(self) -> int:
         """The most at any moment of the run's steps."""
-        return self.held + self.step + self.state
+        return self.held + self.on_top
 
 
 def forecast(trainer: Trainer, batch: Batch) -> Forecast:
@@ -87,7 +92,7 @@ def check_fit(trainer: Trainer, batch: Batch, job: Job) -> None:
     try:
         found = forecast(trainer, batch)
         # Windows goes on in shared memory where Linux says that there is none.
-        while free is not None and found.step + found.state > free:
+        while free is not None and found.on_top > free:
             shrink_parts(trainer)
             found = forecast(trainer, batch)
     except UserError as error:
@@ -96,7 +101,7 @@ def check_fit(trainer: Trainer, batch: Batch, job: Job) -> None:
             "the graphics card", advice(trainer, batch),
         ) from error  # fmt: skip
     job.log(
-        f"a step takes {(found.step + found.state) // MIB} MiB of the graphics card beside the "
+        f"a step takes {found.on_top // MIB} MiB of the graphics card beside the "
         f"{found.held // MIB} MiB of the model; {(free or 0) // MIB} MiB were free"
     )
 

@@ -60,8 +60,8 @@ def test_the_peak_is_told_to_within_a_tenth(
         )
         with most_taken(trainer.model.device) as taken:
             steps(trainer)
-    assert model + found.step + found.state == pytest.approx(model + taken.most, rel=0.1)
-    assert found.peak == found.held + found.step + found.state
+    assert model + found.on_top == pytest.approx(model + taken.most, rel=0.1)
+    assert found.peak == found.held + found.on_top
 
 
 def test_what_is_tried_changes_no_loss(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_card_that_holds_fewer_pictures_gets_fewer_at_once(
     trainer.warn = told.append
     with trainer.loop.network:
         whole = forecast(trainer, batch_of(trainer))
-        monkeypatch.setattr(preflight, "free_bytes", lambda device: whole.step + whole.state - 1)
+        monkeypatch.setattr(preflight, "free_bytes", lambda device: whole.on_top - 1)
         check_fit(trainer, batch_of(trainer), Telling(told.append))
     assert trainer.part == 2
     assert "2 pictures at a time" in told[0] and "MiB were free" in told[1]
