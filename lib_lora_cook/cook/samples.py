@@ -19,8 +19,9 @@ from ..config import SAMPLERS, TrainingConfig
 from ..hosts.base import GenerateRequest, Host
 from ..jobs import Cancelled
 from ..networks.atomic import write_atomically
+from ..training.memory import OUT_OF_MEMORY
 from ..training.optimizers import averaged_weights
-from ..training.train import OUT_OF_MEMORY, Trainer, autocast, free_memory
+from ..training.train import Trainer, autocast, free_memory
 from .files import Shelf
 
 FOLDER = "sample"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +37,7 @@ from .trainable import (
     size_ids,
 )
 from .vae import encoder_fingerprint, in_float32
-from .waiting import at_hand, bring, pin
+from .waiting import MAIN, at_hand, bring, pin
 
 CHECKPOINTING = (
     "activation_checkpointing_enable", "gradient_checkpointing_enable",
@@ -134,6 +135,16 @@ class DiffusersModel:
             posterior = vae.encode(pixels.to(vae.device)).latent_dist
             sample: Tensor = posterior.sample(generator=list(generators))
         return sample * float(vae.config.scaling_factor)
+
+    @contextmanager
+    def encoding(self) -> Iterator[None]:
+        """The VAE is at hand for many pictures; with medvram the UNet waits meanwhile."""
+        with ExitStack() as stack:
+            if self.config.medvram:
+                bring(self.unet, MAIN)
+                stack.callback(bring, self.unet, self.device, but=self.swapped)
+            stack.enter_context(at_hand([self.vae], self.device))
+            yield
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output for noisy latents at timesteps [B]."""

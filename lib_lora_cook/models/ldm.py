@@ -153,6 +153,10 @@ class LdmModel:
         with in_float32(self.parts.vae, pixels.dtype):
             return self.parts.moments(pixels.float())
 
+    def encoding(self) -> AbstractContextManager[None]:
+        """The VAE is at hand for many pictures."""
+        return at_hand([self.parts.vae], self.device)
+
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output for noisy latents at timesteps [B]."""
         if not conditioning.hidden.requires_grad:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,6 +103,9 @@ class TrainableModel(Protocol):
 
     def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Pixels [B, 3, H, W] in -1..1 to scaled latents [B, 4, H/8, W/8], sampled."""
+
+    def encoding(self) -> AbstractContextManager[None]:
+        """While many pictures are encoded: what that takes is at hand, what waits may wait."""
 
     def predict(self, noisy: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         """The UNet's output [B, 4, h, w] for noisy latents at timesteps [B]."""

@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+OUT_OF_MEMORY = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
+"""What torch raises where a GPU has no more; torch 2.1 has CUDA's."""
+
 
 def peak_bytes() -> int:
     """The most bytes in use so far: on the GPU if there is one, else of the process; 0 unknown."""

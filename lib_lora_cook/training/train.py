@@ -21,6 +21,7 @@ from .batches import Batch, Batches
 from .distributed import ALONE, Crew
 from .groups import GradientCheck, parameter_groups
 from .loss import diffusion_loss
+from .memory import OUT_OF_MEMORY
 from .noise import NoiseSchedule, draw_noise, draw_timesteps, perturbed
 from .optimizers import (
     effective_learning_rates,
@@ -34,7 +35,6 @@ from .texts import EncodedTexts
 
 PATIENCE = 8
 """Steps in a row without a finite loss before the run gives up."""
-OUT_OF_MEMORY = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 

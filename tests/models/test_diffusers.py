@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lib_lora_cook.config import ModelConfig
+from lib_lora_cook.models import diffusers
 from lib_lora_cook.models.diffusers import DiffusersModel, family_of
 from lib_lora_cook.models.trainable import SD1, SD2, SDXL, PictureSize
 from tests.tiny_models import tiny_sd1, tiny_sdxl
@@ -186,3 +187,22 @@ def test_training_freezes_every_weight(sd1: Any) -> None:
     model(sd1).train(False)
     parts = (sd1.unet, sd1.vae, sd1.text_encoder)
     assert not any(parameter.requires_grad for part in parts for parameter in part.parameters())
+
+
+def test_while_pictures_are_encoded_the_unet_waits_and_not_all_of_it_comes_back(
+    sd1: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[tuple[Any, str, list[Any]]] = []
+
+    def bring(part: Any, device: torch.device, but: Any = ()) -> None:
+        moved.append((part, device.type, list(but)))
+
+    monkeypatch.setattr(diffusers, "bring", bring)
+    monkeypatch.setattr(diffusers, "MAIN", torch.device("meta"))
+    lent = model(sd1, medvram=True, blocks_to_swap=2)
+    with pytest.raises(ZeroDivisionError), lent.encoding():
+        assert moved == [(lent.unet, "meta", [])]
+        raise ZeroDivisionError
+    assert moved[1:] == [(lent.unet, "cpu", lent.swapped)] and len(lent.swapped) == 2
+    with model(sd1).encoding():
+        assert len(moved) == 2, "where nothing is to wait it stays"

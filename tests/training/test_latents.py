@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Job, null_job
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.training.latents import encode_latents
+from lib_lora_cook.training.memory import OUT_OF_MEMORY
 from lib_lora_cook.training.pictures import Picture, read_pictures
 from tests.tiny_models import tiny_sd1
 from tests.tiny_runs import write_pictures
@@ -32,6 +34,9 @@ class Encoder:
 
     def __init__(self, vae: str = "vae") -> None:
         self.vae, self.batches = vae, list[int]()
+
+    def encoding(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def vae_fingerprint(self) -> str:
         return self.vae
@@ -264,6 +269,25 @@ def test_latents_that_are_no_numbers_stop_the_run_and_name_the_picture(tmp_path:
     pictures = pictures_of(write_pictures(tmp_path / "a"))
     with pytest.raises(UserError, match=r"no number.*2\.png"):
         encode(pictures, Broken(), tmp_path / "cache")
+
+
+def test_a_batch_that_memory_does_not_hold_is_encoded_in_parts(tmp_path: Path) -> None:
+    class Small(Encoder):
+        def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+            if len(pixels) > 1:
+                raise OUT_OF_MEMORY("not enough")
+            return super().encode_images(pixels, generators)
+
+    pictures = pictures_of(write_pictures(tmp_path / "a"))
+    whole, small = encode(pictures, Encoder(), None), encode(pictures, Small(), None)
+    assert all(torch.equal(whole.of(it), small.of(it)) for it in pictures)
+
+    class Smallest(Encoder):
+        def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+            raise OUT_OF_MEMORY("not enough")
+
+    with pytest.raises(OUT_OF_MEMORY):
+        encode(pictures, Smallest(), None)
 
 
 def test_a_disk_that_refuses_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:

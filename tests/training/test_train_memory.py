@@ -10,8 +10,8 @@ import torch
 
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.training import train as module
+from lib_lora_cook.training.memory import OUT_OF_MEMORY
 from lib_lora_cook.training.train import (
-    OUT_OF_MEMORY,
     PATIENCE,
     Step,
     Trainer,
