@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -187,7 +188,8 @@ class Editor:
         self._mark(row)
 
     def _state(self, text: str) -> State:
-        tags = tuple(map(self._intern, split_tags(text)))
+        found = split_tags(text)
+        tags = tuple(map(self._own.setdefault, found, found))
         return State(tags, None if join_tags(tags) == text else text)
 
     def _intern(self, tag: str) -> str:
@@ -195,18 +197,13 @@ class Editor:
 
     def _change_by(self, edit: CaptionEdit) -> Callable[[State], State]:
         """The edit of one state; it stays the same where there is nothing to do."""
-        of_tags = edit.of_tags
-        if of_tags is None:
+        if edit.of_tags is None:
             return lambda state: self._retold(edit, state)
-        seen = None if edit.concerns is None else set(filter(edit.concerns, self.counts()))
+        of_tags = edit.among(self.counts())
 
         def change(state: State) -> State:
-            old = state.tags
-            if seen is not None and seen.isdisjoint(old):
-                new = edit.before + old + edit.behind
-            else:
-                new = tuple(of_tags(list(old)))
-            return state if new is old or new == old else State(new)
+            new = of_tags(state.tags)
+            return state if new is state.tags or new == state.tags else State(new)
 
         return change
 
@@ -264,7 +261,4 @@ def _recount(counts: Counter[str], old: set[str], new: set[str]) -> None:
 
 
 def _counted(rows: Iterable[tuple[str, ...]]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for tags in rows:
-        counts.update(set(tags))
-    return counts
+    return Counter(chain.from_iterable(map(set, rows)))
