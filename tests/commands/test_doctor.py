@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.captioning.test_onnx_tagger import write_tagger
 from tests.commands.test_pictures import Capture, refused, said
 from tests.dataset.tree import dirty_folder, picture, save, snapshot, write
 
@@ -55,6 +57,20 @@ def test_the_doctor_looks_and_mends_in_one_operation(folder: Path, capsys: Captu
     assert [finding["name"] for finding in again] == ["missing_caption"]
     assert len(said(capsys, "undo", folder)["undone"]) == 1
     assert snapshot(folder) == before
+
+
+def test_a_tagger_that_sees_several_people_takes_solo_away(tmp_path: Path, capsys: Capture) -> None:
+    labels = "tag_id,name,category,count\n1,2girls,0,1\n2,hat,0,1\n3,solo,0,1\n"
+    tagger = write_tagger(tmp_path / "tagger", labels=labels)
+    for name, colour in (("two", "blue"), ("one", "red")):  # two girls, and one who is solo
+        save(tmp_path / "set" / f"{name}.png", Image.new("RGB", (9, 9), colour))
+        write(tmp_path / "set" / f"{name}.txt", "kafka, solo")
+    doctor = "doctor", tmp_path / "set", "--below", 4, "--tagger", tagger
+    found = {it["name"]: it for it in said(capsys, *doctor)["findings"]}
+    assert found["several_people"]["files"] == [str(tmp_path / "set" / "two.png")]
+    said(capsys, *doctor, "--fix", "several_people")
+    assert (tmp_path / "set" / "two.txt").read_text(encoding="utf-8").strip() == "kafka"
+    assert (tmp_path / "set" / "one.txt").read_text(encoding="utf-8").strip() == "kafka, solo"
 
 
 def test_a_fix_that_is_none_changes_nothing(folder: Path, capsys: Capture) -> None:

@@ -25,7 +25,7 @@ _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
 _CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
-_HOPELESS, _TOO_FAR = 0.6, 160.0  # correlation; distance that no other way round makes good
+_HOPELESS = 0.6  # correlation
 _LEAST_SIDE = 8
 _STRETCH = 1.06
 
@@ -78,9 +78,7 @@ def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box)
     if lying.likeness < _HOPELESS:
         return Difference(255.0, 255.0, lying.likeness)
     found = _measured(lying.one, lying.other, lying.likeness)
-    if (
-        found.distance > _CLEAR and lying.likeness > _HOPELESS
-    ):  # what was clipped in one can be clipped in the other
+    if found.distance > _CLEAR:
         # what was clipped in one can be clipped in the other
         turned = swapped(_measured(lying.other, lying.one, lying.likeness))
         found = min(found, turned, key=lambda it: it.distance)

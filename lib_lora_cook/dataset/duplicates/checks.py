@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from ...errors import UserError
@@ -22,6 +23,7 @@ from .store import Store
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
 _HOPELESS = 28.0  # levels at a glance; tuned as in check
+_KEPT = 1024  # pictures
 _CLEAR = 40.0  # a distance at which another way round cannot be better
 _COPY = 50.0  # a distance within which no one sees another drawing
 
@@ -45,6 +47,7 @@ class Checks:
         self._paths = [same[0].path for same in files]
         self._keys, self._look, self._job = keys, look, look.job
         self._prints = [look.prints[key] for key in keys]
+        self._pictures = lru_cache(_KEPT)(lambda at: look.store.pictures(keys[at]))
         self._candidates: dict[Pair, list[Candidate]] = defaultdict(list)
         for hit in self._search():
             pair = min(hit.one, hit.other), max(hit.one, hit.other)
@@ -63,9 +66,7 @@ class Checks:
         found = self._look.store.search(self._keys)
         if found is None:
             self._job.report(0, 1, "looking for copies")
-            found = candidates(
-                self._prints, lambda at: self._look.store.pictures(self._keys[at])[0]
-            )
+            found = candidates(self._prints, lambda at: self._pictures(at)[0])
             self._look.store.add_search(self._keys, found)
         return found
 
@@ -124,7 +125,7 @@ class Checks:
 
     def _thumb(self, at: int) -> Bytes | None:
         """A small square of a picture, None of one that is seen on two grounds."""
-        pictures, made = self._look.store.pictures(self._keys[at]), self._prints[at]
+        pictures, made = self._pictures(at), self._prints[at]
         return make_thumb(pictures[0], (made.width, made.height)) if len(pictures) == 1 else None
 
     def _difference(self, asked: tuple[Pair, list[Candidate]]) -> Difference:
@@ -139,7 +140,7 @@ class Checks:
         return found
 
     def _compared(self, hit: Candidate) -> Difference:
-        one, other = (self._look.store.pictures(self._keys[at]) for at in (hit.one, hit.other))
+        one, other = (self._pictures(at) for at in (hit.one, hit.other))
         grounds = (
             [*zip(one, other, strict=True)] if len(one) == len(other) else [*product(one, other)]
         )

@@ -11,6 +11,7 @@ from ...jobs import Job
 
 _CHUNK = 64
 _FEW = 3  # items for which threads do not pay
+_MOST = 4  # threads that hold large arrays
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -34,5 +35,5 @@ def spread(make: Callable[[slice], Made], count: int, step: int) -> list[Made]:
     parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
     if len(parts) < 2:
         return [make(part) for part in parts]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(min(_MOST, os.cpu_count() or 1)) as threads:
         return list(threads.map(make, parts))

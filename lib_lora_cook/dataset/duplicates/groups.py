@@ -26,7 +26,7 @@ class Group:
 
 
 _LEAST_SAYING = 2
-_AT_ONCE = 6
+_AT_ONCE = (1, 3, 9)  # better pictures that each is compared with, many pictures at a time
 
 Stars = dict[int, list[int]]
 """Centre -> the others."""
@@ -49,20 +49,24 @@ class Measure(Protocol):
 def stars(pairs: Iterable[tuple[int, int]], measure: Measure, limit: float) -> Stars:
     """Whoever has no better picture within `limit` is a centre; the others join the nearest one.
 
-    Of two pictures the one with the lower number is the better one. Those with the few best that
-    each is like are measured first, all at once; of the rest only pairs of a centre with another.
+    Of two pictures the one with the lower number is the better one. Only pairs of a centre with
+    another are measured, and before them, many at once, those that are likely to be such.
     """
     better: dict[int, list[int]] = defaultdict(list)
     for one, other in pairs:
         better[max(one, other)].append(min(one, other))
-    few = [(above, it) for it in better for above in sorted(better[it])[:_AT_ONCE]]
-    measure.distances(few)
+    close: set[int] = set()
+    for most in _AT_ONCE:
+        first = [(above, it) for it in better for above in sorted(better[it])[:most]]
+        first = [pair for pair in first if pair[0] not in close]
+        found = zip(first, measure.distances(first), strict=True)
+        close |= {it for (_, it), distance in found if distance <= limit}
     near: dict[int, list[tuple[float, int]]] = {}
     for it in sorted(better):
         asked = [(above, it) for above in sorted(better[it]) if above not in near]
-        found = zip(measure.distances(asked), asked, strict=True)
-        if close := [(distance, above) for distance, (above, _) in found if distance <= limit]:
-            near[it] = close
+        found = zip(asked, measure.distances(asked), strict=True)
+        if copies := [(distance, above) for (above, _), distance in found if distance <= limit]:
+            near[it] = copies
     joined: Stars = {}
     for it in sorted(near):
         for _, above in sorted(near[it]):
