@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import UserError
 from ..jobs import Job
 from ..training.batches import Batch
-from ..training.memory import bytes_in_use, free_bytes, most_taken
+from ..training.memory import TooLargeError, bytes_in_use, free_bytes, most_taken
 from ..training.optimizers import make_optimizer
 from ..training.pictures import Picture
 from ..training.train import Trainer, accumulate, free_memory, shrink_parts
@@ -46,10 +46,15 @@ class Forecast:
         return self.held + self.on_top
 
 
+def is_tried(device: torch.device) -> bool:
+    """Whether a step is tried there: a GPU's takes a second, a CPU's as long as the run's first."""
+    return device.type == "cuda"
+
+
 def forecast(trainer: Trainer, batch: Batch) -> Forecast:
     """A step is computed and its gradients are thrown away; the network has to be on.
 
-    UserError where memory runs out with one picture at a time; before that the trainer computes
+    TooLargeError where memory runs out with one picture at a time; before that the trainer computes
     fewer of them at once from here on.
     """
     trainer.model.train(trainer.config.loop.gradient_checkpointing)
@@ -95,7 +100,7 @@ def check_fit(trainer: Trainer, batch: Batch, job: Job) -> None:
         while free is not None and found.on_top > free:
             shrink_parts(trainer)
             found = forecast(trainer, batch)
-    except UserError as error:
+    except TooLargeError as error:
         raise UserError(
             f"A step of one picture does not fit into the {(free or 0) // MIB} MiB that are free",
             "the graphics card", advice(trainer, batch),

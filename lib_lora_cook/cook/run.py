@@ -25,7 +25,7 @@ from .checks import check_target, check_writable, problems_of
 from .files import run_name
 from .kitchen import Cooked, Kitchen, Watcher, follow
 from .larder import Larder
-from .preflight import check_fit, largest_batch
+from .preflight import check_fit, is_tried, largest_batch
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
             with network:
                 trainer = make_trainer(config, model, network, batches, job.log)
                 trainer.crew = crew
-                if model.device.type == "cuda":
+                if is_tried(model.device):
                     tried = largest_batch(pictures, config.loop.train_batch_size)
                     check_fit(trainer, next(Batches(tried, store, config).epoch(1)), job)
                 larder = Larder(config, model, pictures, trainer, job, started)

@@ -15,8 +15,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..errors import UserError
+
 OUT_OF_MEMORY = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 """What torch raises where a GPU has no more; torch 2.1 has CUDA's."""
+
+
+class TooLargeError(UserError):
+    """Not even one picture at a time fits into memory."""
 
 
 def peak_bytes() -> int:

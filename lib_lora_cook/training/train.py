@@ -21,7 +21,7 @@ from .batches import Batch, Batches
 from .distributed import ALONE, Crew
 from .groups import GradientCheck, parameter_groups
 from .loss import diffusion_loss
-from .memory import OUT_OF_MEMORY
+from .memory import OUT_OF_MEMORY, TooLargeError
 from .noise import NoiseSchedule, draw_noise, draw_timesteps, perturbed
 from .optimizers import (
     effective_learning_rates,
@@ -185,9 +185,9 @@ def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> Tensor:
 
 
 def shrink_parts(trainer: Trainer) -> None:
-    """Halve how many pictures are computed at once; UserError where it is one already."""
+    """Halve how many pictures are computed at once; TooLargeError where it is one already."""
     if trainer.part == 1:
-        raise UserError(
+        raise TooLargeError(
             "Memory ran out with one picture at a time", "training",
             "Turn on gradient_checkpointing, or lower the resolution or network_dim.",
         )  # fmt: skip

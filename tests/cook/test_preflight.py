@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from lib_lora_cook.cook import preflight
+from lib_lora_cook.cook import preflight, run
 from lib_lora_cook.cook.preflight import check_fit, forecast, largest_batch, smaller
 from lib_lora_cook.errors import UserError
+from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import null_job
 from lib_lora_cook.training.batches import Batch
 from lib_lora_cook.training.memory import most_taken
 from lib_lora_cook.training.pictures import read_pictures
 from lib_lora_cook.training.train import Step, Trainer, train
 from tests.tiny_models import tiny_sd1, tiny_sdxl
-from tests.tiny_runs import Telling, make_tiny_trainer, tiny_run
+from tests.tiny_runs import Telling, cook_tiny, make_tiny_trainer, snapshot, tiny_run
 
 
 def trainer_of(folder: Path, make: Any = tiny_sd1, **settings: Any) -> Trainer:
@@ -99,6 +101,32 @@ def test_a_card_that_holds_none_is_refused_with_what_to_change(
     for setting in ("gradient_checkpointing = true", "medvram", "blocks_to_swap", "network_dim"):
         assert setting in str(caught.value)
     assert all(it.grad is None for it in trainer.loop.network.parameters())
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_run_is_tried_before_its_first_step_and_writes_nothing_where_it_does_not_fit(
+    tmp_path: Path, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch, fits: bool
+) -> None:
+    monkeypatch.setattr(run, "is_tried", lambda device: True)
+    monkeypatch.setattr(preflight, "free_bytes", lambda device: 10**12 if fits else 1000)
+    config, told = tiny_run(tmp_path, sd1_folder, max_train_epochs=1), list[str]()
+    host, before = StandaloneHost(tmp_path / "home"), snapshot(tmp_path / "loras")
+    with nullcontext() if fits else pytest.raises(UserError, match="does not fit"):
+        meal = cook_tiny(config, host, log=told.append)
+        assert meal.losses and any("of the graphics card" in it for it in told)
+    assert (snapshot(tmp_path / "loras") == before) is not fits
+
+
+def test_what_is_wrong_with_the_model_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(checkpointing: bool) -> None:
+        raise UserError("The attention kernel in use gives no gradient")
+
+    trainer = trainer_of(tmp_path)
+    monkeypatch.setattr(trainer.model, "train", refuse)
+    with trainer.loop.network, pytest.raises(UserError, match="gives no gradient"):
+        check_fit(trainer, batch_of(trainer), null_job)
 
 
 def test_what_changing_a_setting_saves_is_what_it_saves(tmp_path: Path) -> None:
