@@ -188,8 +188,7 @@ def test_the_proposed_buttons_lead_from_a_dirty_folder_to_a_picked_epoch(
     visitor.until("now", "LoRA files", LONG)
     visitor.until("curve", "Loss over")
     visitor.open("Taste")
-    visitor.press("draw", "Draw the sheet")
-    visitor.until("tray", "the pick", LONG)
+    visitor.until("tray", "the pick", LONG)  # drawn by itself when the run ended
     visitor.until("pick", "The pick: kafka")
     visitor.page.locator(".lora_cook_cell").last.click()
     loupe = visitor.page.locator(".lora_cook_loupe")
@@ -202,6 +201,8 @@ def test_the_proposed_buttons_lead_from_a_dirty_folder_to_a_picked_epoch(
     playwright.expect(loupe.locator("img")).to_have_count(2)
     visitor.page.keyboard.press("Escape")
     loupe.wait_for(state="detached")
+    visitor.press("draw", "Draw the sheet")
+    visitor.until("now", "Tasting kafka: done", LONG)
     visitor.leave()
 
 
@@ -308,9 +309,8 @@ def test_a_newcomer_comes_from_a_dirty_folder_to_a_picked_epoch(
         # Fewer epochs than are proposed: the way is what is tried here, not the LoRA.
         visitor.fill("max_train_epochs", "3")
         visitor.press("start", "Start cooking")
-        visitor.until("now", "LoRA files after", LONG)
+        visitor.until("now", "LoRA files after", 2 * LONG)
         visitor.open("Taste")
-        visitor.press("draw", "Draw the sheet")
         visitor.until("pick", "he pick: mizuhoshi", LONG)
         visitor.leave()
     assert list((tmp_path / "loras").glob("mizuhoshi*.safetensors"))

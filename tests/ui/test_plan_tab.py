@@ -67,3 +67,23 @@ def test_time_and_memory_are_measured_as_work(
     assert done.outcome == Outcome("2 s each")
     shown = [{"seed": "x"}.get(it.name, it.value) for it in plans.widgets]
     assert "seed is" in plans.on_measure(*shown)
+
+
+def test_several_folders_are_evened_out_and_trimmed_by_one_press_each(
+    plans: PlanHandlers, tmp_path: Path
+) -> None:
+    sets = tmp_path / "sets"
+    for name in ("3_kafka", "dress"):
+        pictures(sets / name, 23)
+    html, use, leave, told = plans.on_plan("sd15", *values(plans, image_dir=str(sets)))
+    assert "T = " in html and "3_kafka: 3 over 20" in html
+    assert (use["visible"], leave["visible"]) == (True, True)
+    assert plans.on_leave_out(told) == ""
+    assert [len(list(it.glob("*.png"))) for it in sorted(sets.iterdir())] == [20, 20]
+    *_, told = plans.on_plan("sd15", *values(plans, image_dir=str(sets)))
+    repeats, epochs = plans.on_use(told)
+    taken = values(plans, image_dir=str(sets), num_repeats=repeats, max_train_epochs=epochs)
+    _, use, leave, _ = plans.on_plan("sd15", *taken)
+    assert (use["visible"], leave["visible"]) == (False, False)
+    undo(sets / "dress")
+    assert len(list((sets / "dress").glob("*.png"))) == 23
