@@ -50,7 +50,7 @@ def test_posts_are_chosen_by_a_click_and_fetched_alone(
 def test_a_download_waits_goes_on_without_a_page_and_is_stopped(
     browser: Any, fake: str, tmp_path: Path
 ) -> None:
-    board = Board("gelbooru", [Entry(it, picture(it)) for it in range(1, 31)], slow=0.25)
+    board = Board("gelbooru", [Entry(it, picture(it)) for it in range(1, 101)], slow=0.6)
     folder = tmp_path / "mine"
     with serving(board):
         visitor = Visitor(browser, fake)
@@ -67,7 +67,7 @@ def test_a_download_waits_goes_on_without_a_page_and_is_stopped(
         visitor.page.reload()
         visitor.arrive()
         visitor.until("now", "paused")
-        assert len(list(folder.glob("*.png"))) == there < 30
+        assert len(list(folder.glob("*.png"))) == there < 100
         visitor.press("pause", "Go on")
         visitor.until("now", "left")
         visitor.leave()
