@@ -22,6 +22,7 @@ from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, r
 from lib_lora_cook.demo.drawing import draw
 from lib_lora_cook.errors import UserError
 
+from .duplicates.scenes import scene
 from .tree import save, write
 
 CHARACTERS = [random_character(random.Random(seed)) for seed in range(3)]
@@ -83,6 +84,17 @@ def test_framed_copies_are_found(tmp_path: Path, bars: tuple[int, int]) -> None:
         save(tmp_path / f"{number}_framed.jpg", ImageOps.expand(drawn(character), bars, "black"))
     found = [(kind, sorted(group)) for kind, group in names(find_duplicates(scan_subset(tmp_path)))]
     assert sorted(found) == [("near", [f"{n}.png", f"{n}_framed.jpg"]) for n in range(3)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_colour_of_a_frame_that_runs_into_the_picture_is_no_difference(
+    tmp_path: Path, seed: int
+) -> None:
+    picture = scene(seed, 130)
+    save(tmp_path / "a.jpg", picture, quality=90)
+    save(tmp_path / "b.jpg", ImageOps.expand(picture, (11, 7), "red"), quality=60)
+    (group,) = find_duplicates(scan_subset(tmp_path))
+    assert group.kind == "near"
 
 
 def test_a_larger_copy_is_kept_and_a_flattened_one_is_found(tmp_path: Path) -> None:

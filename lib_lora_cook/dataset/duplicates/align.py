@@ -24,6 +24,7 @@ _LEAST_SIDE = 12
 _SHOWS = 0.4  # share of the contrast
 _STILL = 0.04  # of a pixel
 _FLAT = 0.5  # levels
+_RIM, _SAME_EDGE = 2, 0.005  # pixels into which a frame's colour runs; share of a side
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -236,8 +237,11 @@ def _shared(one: Bytes, other: Bytes, place: Place, likeness: float) -> Overlay 
     under = _warped(_shrunk(one, (scale[0] / fine, scale[1] / fine)), place, size)
     over = other if fine == 1 else _resized(other, size)
     left, top, right, bottom = span
+    starts, ends = (place.left, place.top), (place.left + place.width, place.top + place.height)
+    x, y = (_RIM * (abs(start) > _SAME_EDGE) for start in starts)
+    end, foot = (_RIM * (abs(stop - 1) > _SAME_EDGE) for stop in ends)
     part = np.s_[
-        int(np.ceil(top * size[1])) : int(bottom * size[1]),
-        int(np.ceil(left * size[0])) : int(right * size[0]),
+        int(np.ceil(top * size[1])) + y : int(bottom * size[1]) - foot,
+        int(np.ceil(left * size[0])) + x : int(right * size[0]) - end,
     ]
     return Overlay(under[part], over[part], place, likeness)

@@ -23,6 +23,7 @@ _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
+_NOISY, _LIKE = 12.0, 0.9  # levels all over, which only a copy of like lightness may have
 _CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
 _HOPELESS = 0.6  # correlation
@@ -49,11 +50,10 @@ class Difference:
     @property
     def distance(self) -> float:
         """50 where a copy made with much loss ends and another drawing begins; 0 for equal."""
-        return (
-            50
-            * max(self.worst, self.least)
-            / (_ALLOWED + _PER_NOISE * min(self.noise, _MOST_NOISE))
-        )
+        allowed = _ALLOWED + _PER_NOISE * min(self.noise, _MOST_NOISE)
+        if self.noise > _NOISY and self.likeness < _LIKE:
+            allowed /= 2
+        return 50 * max(self.worst, self.least) / allowed
 
     @property
     def fits(self) -> bool:

@@ -53,6 +53,10 @@ class Checks:
             pair = min(hit.one, hit.other), max(hit.one, hit.other)
             if frozenset(self._prints[at].content for at in pair) not in look.distinct:
                 self._candidates[pair].append(hit)
+        self._of: dict[int, list[Pair]] = defaultdict(list)
+        for pair in self._candidates:
+            for at in pair:
+                self._of[at].append(pair)
         number = {key: at for at, key in enumerate(keys)}
         self._known = {
             (min(number[a], number[b]), max(number[a], number[b])): (
@@ -95,6 +99,11 @@ class Checks:
         keys = self._keys
         self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
         return [self._known[pair].distance for pair in pairs]
+
+    def is_near_any(self, one: int, others: set[int], limit: float) -> bool:
+        """Whether `one` is within that distance of any of the others."""
+        asked = [pair for pair in self._of[one] if others.intersection(pair)]
+        return any(distance <= limit for distance in self.distances(asked))
 
     def is_marked(self, one: int, other: int) -> bool:
         """Whether writing is known to lie over picture `one` that `other` does not have."""

@@ -57,7 +57,7 @@ def find_duplicates(
         number = {image.path: at for at, same in enumerate(files) for image in same}
 
         def kept_first(group: Group) -> Group:
-            ordered = _detailed_first(_best_first(group, prints), prints, number, checks)
+            ordered = _best_first(group, prints)
             return _unmarked_first(ordered, prints, number, checks)
 
         def best(numbers: list[int]) -> int:
@@ -67,6 +67,12 @@ def find_duplicates(
 
         copies = settled(len(files), checks, 100.0 - hardness, best)
         groups = [kept_first(group) for group in grouped(files, copies, checks)]
+        kept = set(range(len(files))).difference(*copies.values())
+        for at, group in enumerate(groups):
+            other = _detailed_first(group, prints, number, checks)
+            old, new = (number[it.files[0].path] for it in (group, other))
+            if new != old and not checks.is_near_any(new, kept - {old}, 100.0 - hardness):
+                groups[at], kept = other, kept - {old} | {new}
         return groups + _variants(groups, files, copies, checks)
 
 
