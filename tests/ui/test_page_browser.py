@@ -15,12 +15,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lib_lora_cook.ui.page import SCRIPTS, read_asset
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = os.environ.get("LORA_COOK_CHROMIUM") or shutil.which("chromium") or ""
@@ -314,3 +317,17 @@ def test_a_newcomer_comes_from_a_dirty_folder_to_a_picked_epoch(
         visitor.until("pick", "he pick: mizuhoshi", LONG)
         visitor.leave()
     assert list((tmp_path / "loras").glob("mizuhoshi*.safetensors"))
+
+
+def test_in_the_head_of_a_webui_s_page_the_scripts_find_what_comes_later(browser: Any) -> None:
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    scripts = "".join(f"<script>{read_asset(it)}</script>" for it in SCRIPTS)
+    body = '<div id="lora_cook_sheet_zoom"></div>'
+    source = f"<!doctype html><html><head>{scripts}</head><body>{body}</body></html>"
+    page.goto(f"data:text/html;base64,{b64encode(source.encode()).decode()}")
+    large = '<div class="lora_cook_loupe" tabindex="-1"></div>'
+    page.evaluate(f"document.getElementById('lora_cook_sheet_zoom').innerHTML = `{large}`")
+    page.wait_for_function("document.activeElement.className === 'lora_cook_loupe'")
+    assert errors == []
+    page.close()
