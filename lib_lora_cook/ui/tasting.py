@@ -80,7 +80,9 @@ def cook_and_taste(cooking: Work, config: TrainingConfig, sweep: SweepConfig, ho
         cooked = cooking(job)
         if cooked.stopped or not cooked.loras:
             return cooked
-        name, taggers = config.save.output_name, list(host.taggers())
+        name = config.save.output_name
+        # a WebUI's own taggers may have to fetch their model first, which nobody asked for here
+        taggers = [it for it, where in host.taggers().items() if isinstance(where, Path)]
         loras = tuple(map(str, runs.spread(cooked.loras)))
         prompts = tuple(deciding_prompts(config))
         wish = Tasting(

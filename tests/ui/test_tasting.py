@@ -39,8 +39,8 @@ class Easel:
     def __init__(self, folder: Path) -> None:
         self.output_dirs = [folder]
 
-    def taggers(self) -> dict[str, Path]:
-        return {}
+    def taggers(self) -> dict[str, Any]:
+        return {"interrogator": object()}  # the WebUI's own, whose model may not be there
 
     def open_wardrobe(self, loras: Any, config: ModelConfig) -> Easel:
         return self
