@@ -72,7 +72,7 @@ def test_a_cell_is_laid_over_another(sheets: SheetHandlers) -> None:
 def test_an_epoch_is_kept_and_the_others_come_back(sheets: SheetHandlers) -> None:
     folder = sheets.bench.host.lora_dir
     _, told, _, taken, run, files = sheets.on_said(said("keep", 5), 0, [])
-    assert "kafka stays; 1 others" in told
+    assert "kafka stays; the others (1)" in told
     assert [it.name for it in folder.glob("*.safetensors")] == ["kafka.safetensors"]
     assert (folder / TRASH / "kafka-000001.safetensors").is_file()
     assert (run, files["choices"]) == ("kafka", ["kafka.safetensors"])
