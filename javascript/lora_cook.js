@@ -364,10 +364,13 @@
     return [start, comma < 0 ? caption.value.length : comma];
   }
 
+  const typedIn = (caption) =>
+    caption.value.slice(around(caption)[0], caption.selectionStart).trim();
+
   function askFor(caption) {
     typing = caption;
     const [start, end] = around(caption);
-    const typed = caption.value.slice(start, caption.selectionStart).trim();
+    const typed = typedIn(caption);
     const others = caption.value.slice(0, start) + caption.value.slice(end);
     clearTimeout(soon);
     soon = setTimeout(() => say("complete", { act: "complete", typed, others }), TYPED);
@@ -411,8 +414,11 @@
     const at = all.findIndex((it) => it.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown") mark(Math.min(at + 1, all.length - 1));
     else if (event.key === "ArrowUp") mark(Math.max(at - 1, 0));
-    else if (event.key === "Enter" || event.key === "Tab") take(all[at].dataset.complete);
-    else if (event.key === "Escape") stopOffering();
+    else if (event.key === "Enter" || event.key === "Tab") {
+      // What is offered for fewer letters than are typed by now is not what is meant.
+      if (all[at].dataset.typed === typedIn(typing)) take(all[at].dataset.complete);
+      else if (event.key === "Tab") return;
+    } else if (event.key === "Escape") stopOffering();
     else return;
     event.preventDefault();
   }

@@ -107,10 +107,12 @@ def lit(difference: Difference) -> str:
 
 
 def offered(desk: Desk, typed: str, known: Sequence[str], without: Sequence[str]) -> str:
-    """Tags for what is being typed, the dataset's first."""
+    """Tags for what is being typed, the dataset's first; each says what it is offered for."""
     tags = completions(typed, desk.editor.counts(), known, 12, without)
     return "".join(
-        f'<button type="button" data-complete="{plain(tag)}">{plain(tag)}</button>' for tag in tags
+        f'<button type="button" data-complete="{plain(tag)}" data-typed="{plain(typed)}">'
+        f"{plain(tag)}</button>"
+        for tag in tags
     )
 
 

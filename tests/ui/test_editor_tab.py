@@ -112,7 +112,8 @@ def test_many_captions_are_saved_with_a_bar(
 
 def test_tags_are_offered_from_the_dataset(editor: EditorHandlers, tmp_path: Path) -> None:
     said = json.dumps({"act": "complete", "typed": "ka", "others": "smile"})
-    assert 'data-complete="kafka"' in editor.on_complete(said, str(tmp_path / "set"), ["toy"])
+    offered = editor.on_complete(said, str(tmp_path / "set"), ["toy"])
+    assert 'data-complete="kafka" data-typed="ka"' in offered  # the script takes no older offer
     said = json.dumps({"act": "complete", "typed": "ka", "others": "kafka"})
     assert editor.on_complete(said, str(tmp_path / "set"), []) == ""
 
