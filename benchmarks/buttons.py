@@ -26,9 +26,9 @@ from benchmarks.captions import make_dataset
 from benchmarks.tagger import write_labels
 from lib_lora_cook.ui import texts
 from lib_lora_cook.ui.bench import Bench
-from lib_lora_cook.ui.editor_tab import EditorHandlers
-from lib_lora_cook.ui.gallery_tab import GalleryHandlers
+from lib_lora_cook.ui.clean.gallery_tab import GalleryHandlers
 from lib_lora_cook.ui.runner import Runner
+from lib_lora_cook.ui.tag.editor_tab import EditorHandlers
 
 DRAWINGS, SIDE, ROUNDS = 64, 512, 5
 OPERATIONS = {

@@ -230,6 +230,18 @@ def test_the_rule_lets_a_good_arrow_pass(module: str, source: str) -> None:
     assert bad_arrows(source, module) == []
 
 
+def test_the_steps_of_the_page_do_not_know_each_other() -> None:
+    steps = ("ui.gather", "ui.clean", "ui.tag", "ui.cook", "ui.taste")
+    crossing = [
+        f"{module} -> {name}"
+        for module, path in modules().items() if module.startswith(steps)
+        for _, name in imports(ast.parse(path.read_text(encoding="utf-8")), module)
+        for step in steps
+        if inside(name, f"{PACKAGE}.{step}") and not module.startswith(step)
+    ]  # fmt: skip
+    assert crossing == []
+
+
 def test_the_door_from_the_host_is_thin() -> None:
     door = ROOT / "scripts" / "lora_cook.py"
     if not door.is_file():
@@ -269,7 +281,7 @@ def test_what_takes_long_to_import_is_not_imported_when_a_webui_starts(name: str
         reached |= names & set(top)
     slow = " ".join(("lycoris", "diffusers", "onnxruntime", "gallery_dl", "scipy", "spandrel"))
     assert {m for m in reached if any(inside(it, slow) for it in top[m])} == set()
-    assert "ui.taste_tab" in reached and "hosts.webui" in reached
+    assert "ui.taste.tab" in reached and "hosts.webui" in reached
 
 
 def needs_a_page_or_a_webui() -> set[str]:

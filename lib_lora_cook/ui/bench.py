@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..dataset.captions import split_tags
+from ..dataset.editor import open_editor
 from ..dataset.images import Failure, ImageFile, scan_captions
 from ..dataset.look import Finding, Look
 from ..dataset.report import findings
@@ -18,6 +19,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from . import remembered, show, texts
 from .desk import Desk
+from .pictures import names_in
 from .runner import Runner, Work, short_home
 
 STEP_IDS = ("gather", "clean", "tag", "cook", "taste")
@@ -164,3 +166,17 @@ def named(paths: Sequence[Path], shown: int = 4) -> str:
     """The first few names, and how many more."""
     names = ", ".join(path.name for path in paths[:shown])
     return names + (texts.AND_MORE.format(count=len(paths) - shown) if len(paths) > shown else "")
+
+
+def desk_of(folder: Path, bench: Bench, fresh: bool = False) -> Desk:
+    """The captions of a dataset; `fresh` looks at the disk again where nothing is unsaved."""
+    desk = bench.desks.get(folder)
+    names = names_in(folder) if desk is None or fresh else []
+    if desk is not None and fresh and not desk.editor.unsaved():
+        if names == desk.names:
+            desk.editor.take_theirs(desk.editor.stale())
+        else:
+            desk = None
+    if desk is None:
+        desk = bench.desks[folder] = Desk(open_editor(folder, []), names)
+    return desk

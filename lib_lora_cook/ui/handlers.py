@@ -15,10 +15,11 @@ from .. import config_file
 from ..config import SweepConfig
 from ..errors import UserError
 from ..hosts.base import Host
-from . import charts, gallery, progress, remembered, runs, show, tasting, texts, work
+from . import charts, pictures, progress, remembered, runs, show, texts, work
 from .form import Widget, read_sweep, read_training
 from .runner import Runner, Snapshot, Work, short_home
-from .sheet import tray_html
+from .taste import tasting
+from .taste.sheet import tray_html
 
 KEEP: dict[str, Any] = gr.update()
 """Leaves a component as it is."""
@@ -67,7 +68,7 @@ class Handlers:
         if marks[4] != old[4]:
             updates[10] = charts.curves(snapshot)
         if marks[3] != old[3]:
-            updates[11] = gallery.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
+            updates[11] = pictures.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
         if marks[6] != old[6]:
             cache = self.host.cache_dir / "thumbnails"
             updates[12] = tray_html(self.runner.tray(), cache)

@@ -23,7 +23,7 @@ from . import texts
 from .curve import Curve, Point
 
 if TYPE_CHECKING:
-    from .sheet import Tray
+    from .tray import Tray
 
 State = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 LOG_LINES = 100

@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from . import planning, tagging
 from .bench import Bench
-from .clean_tab import CleanHandlers
+from .clean.tab import CleanHandlers
 from .components import go_to
-from .gather_tab import GatherHandlers, Updates
-from .tag_tab import TagHandlers, asked_of
-from .tagging import Wish, wish_of
+from .cook import planning
+from .gather.tab import GatherHandlers
+from .step import Updates
+from .tag import tagging
+from .tag.tab import TagHandlers, asked_of
+from .tag.tagging import Wish, wish_of
 
 KEEP: dict[str, Any] = gr.update()
 BATCH = 2

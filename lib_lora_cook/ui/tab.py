@@ -11,19 +11,19 @@ import gradio as gr
 from ..hosts.base import Host
 from . import progress, show, texts
 from .bench import Bench, Starter
-from .clean_tab import CleanHandlers, CleanTab, build_clean
+from .clean.gallery_tab import GalleryHandlers, wire_zoom
+from .clean.tab import CleanHandlers, CleanTab, build_clean
 from .components import button, hidden, html, line, listen, log_box, make
-from .cook_tab import CookTab, build_cook
+from .cook.recipe_tab import RecipeHandlers
+from .cook.tab import CookTab, build_cook
 from .form import sweep_widgets, training_widgets
-from .gallery_tab import GalleryHandlers, wire_zoom
-from .gather_tab import GatherHandlers, GatherTab, build_gather
+from .gather.tab import GatherHandlers, GatherTab, build_gather
 from .handlers import Handlers
-from .recipe_tab import RecipeHandlers
 from .runner import RUNNER, Runner, Snapshot
-from .sheet_tab import SheetHandlers
 from .steps import StepHandlers
-from .tag_tab import TagHandlers, TagTab, build_tag
-from .taste_tab import TasteTab, build_taste
+from .tag.tab import TagHandlers, TagTab, build_tag
+from .taste.sheet_tab import SheetHandlers
+from .taste.tab import TasteTab, build_taste
 
 
 @dataclass(frozen=True)

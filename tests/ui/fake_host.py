@@ -17,8 +17,8 @@ from lib_lora_cook.errors import UserError
 from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.jobs import Job
 from lib_lora_cook.ui.runner import Outcome, Work
-from lib_lora_cook.ui.sheet import Tile, Tray
-from lib_lora_cook.ui.tasting import Tasting
+from lib_lora_cook.ui.taste.tasting import Tasting
+from lib_lora_cook.ui.tray import Tile, Tray
 
 
 class FakeHost:

@@ -11,9 +11,10 @@ from pathlib import Path
 from fake_host import FakeHost, fake_cook, fake_taste
 from PIL import Image
 
-from lib_lora_cook.ui import tasting, work
+from lib_lora_cook.ui import work
 from lib_lora_cook.ui.bench import Starter
 from lib_lora_cook.ui.page import open_page
+from lib_lora_cook.ui.taste import tasting
 
 
 def draw(folder: Path) -> None:

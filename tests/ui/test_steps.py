@@ -19,10 +19,10 @@ with warnings.catch_warnings():
 
 from lib_lora_cook.ui import texts
 from lib_lora_cook.ui.bench import Bench, Starter
-from lib_lora_cook.ui.clean_tab import CleanHandlers
-from lib_lora_cook.ui.gather_tab import GatherHandlers
+from lib_lora_cook.ui.clean.tab import CleanHandlers
+from lib_lora_cook.ui.gather.tab import GatherHandlers
 from lib_lora_cook.ui.steps import StepHandlers
-from lib_lora_cook.ui.tag_tab import TagHandlers
+from lib_lora_cook.ui.tag.tab import TagHandlers
 
 WAIT = 60.0
 FORM = ("toy", "", "append", "character", "kafka")

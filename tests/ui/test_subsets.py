@@ -10,12 +10,13 @@ import pytest
 from lib_lora_cook.config import SubsetConfig, TrainingConfig
 from lib_lora_cook.config_file import config_of
 from lib_lora_cook.training.plan import GUIDES
-from lib_lora_cook.ui import planning, texts
+from lib_lora_cook.ui import texts
+from lib_lora_cook.ui.cook import planning
 from lib_lora_cook.ui.form import read_training, training_widgets, values_of
 from lib_lora_cook.ui.subsets import differing, folders_of, subsets_of
 
+from .cook.test_planning import pictures
 from .hostile import HOSTILE, is_plain
-from .test_planning import pictures
 
 COUNTS = {"a": 20, "b": 33, "3_c": 100, "d": 50}
 GUIDES_REPEATS = {"a": 5, "b": 3, "3_c": 1, "d": 2}

@@ -16,10 +16,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of gradio's own age
     pytest.importorskip("gradio")
 
-from lib_lora_cook.ui import handlers, remembered, tasting, texts, work
+from lib_lora_cook.ui import handlers, remembered, texts, work
 from lib_lora_cook.ui.form import sweep_widgets, training_widgets
 from lib_lora_cook.ui.page import build_page
 from lib_lora_cook.ui.tab import build_tab
+from lib_lora_cook.ui.taste import tasting
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 WAIT = 20.0

@@ -1,0 +1,1 @@
+"""The step Clean of the page."""

@@ -1,0 +1,1 @@
+"""The step Cook of the page."""

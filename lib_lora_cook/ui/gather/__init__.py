@@ -1,0 +1,1 @@
+"""The step Gather of the page."""

@@ -1,0 +1,1 @@
+"""The step Tag of the page."""

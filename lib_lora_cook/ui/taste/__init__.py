@@ -1,0 +1,1 @@
+"""The step Taste of the page."""
