@@ -188,6 +188,10 @@ def write_checkpoint(folder: Path, vae: AutoencoderKL, drawer: Drawer) -> None:
     pipeline.save_pretrained(fresh)
     for file in fresh.rglob("*.safetensors"):
         file.chmod(0o644)
+    for file in fresh.glob("*/config.json"):  # where a stage was read from is nobody's business
+        told = json.loads(file.read_text(encoding="utf-8"))
+        told.pop("_name_or_path", None)
+        file.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     replace_folder(fresh, folder)
 
 

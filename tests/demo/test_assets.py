@@ -37,6 +37,12 @@ def test_together_they_are_small_enough() -> None:
     assert total <= LIMIT_MB * 1_000_000
 
 
+def test_no_file_says_on_whose_machine_it_was_made() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in ASSETS.rglob("*.json")]
+    assert texts
+    assert not [text for text in texts if "_name_or_path" in text]
+
+
 def test_the_tagger_follows_wd14() -> None:
     session = onnxruntime.InferenceSession(str(ASSETS / "tagger" / "model.onnx"))
     (source,) = session.get_inputs()
