@@ -68,9 +68,9 @@ class Handlers:
         if marks[4] != old[4]:
             updates[10] = charts.curves(snapshot)
         if marks[3] != old[3]:
-            updates[11] = pictures.strip(snapshot.strip, self.host.cache_dir / "thumbnails")
+            updates[11] = pictures.strip(snapshot.strip, pictures.small_copies(self.host))
         if marks[6] != old[6]:
-            cache = self.host.cache_dir / "thumbnails"
+            cache = pictures.small_copies(self.host)
             updates[12] = tray_html(self.runner.tray(), cache)
         return [*updates, "/".join(marks)]
 

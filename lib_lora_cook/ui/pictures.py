@@ -10,11 +10,17 @@ from pathlib import Path
 from ..dataset.images import is_picture_name
 from ..dataset.thumbnails import read_thumbnail
 from ..errors import UserError
+from ..hosts.base import Host
 from . import texts
 from .show import plain
 
 SIDE = 176
 """Pixels of a small copy's side."""
+
+
+def small_copies(host: Host) -> Path:
+    """The folder where small copies are kept."""
+    return host.cache_dir / "thumbnails"
 
 
 def names_in(folder: Path) -> list[str]:

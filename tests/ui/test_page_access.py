@@ -88,12 +88,7 @@ def test_a_dialog_holds_the_focus_and_gives_it_back(
     browser: Any, fake: str, tmp_path: Path
 ) -> None:
     visitor = Visitor(browser, fake)
-    visitor.choose(tmp_path / "set")
-    visitor.press("gather_propose", "Draw the toy world")
-    visitor.press("gather_propose", "Go on to Clean")
-    visitor.unfold("pictures")
-    visitor.press("show_pictures", "Show the pictures")
-    cell = visitor.part("gallery_view").locator("figure").nth(2)
+    cell = visitor.show_pictures(tmp_path / "set").nth(2)
     cell.click()
     visitor.page.keyboard.press("z")
     zoom = visitor.page.locator(".lora_cook_zoom")

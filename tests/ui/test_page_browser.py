@@ -124,7 +124,7 @@ class Visitor:
         """Wait until it can be seen."""
         self.part(name).wait_for(state="visible", timeout=PATIENCE * 1000)
 
-    def until(self, name: str, text: str, seconds: float = PATIENCE) -> None:
+    def until(self, name: str, text: str | re.Pattern[str], seconds: float = PATIENCE) -> None:
         """Wait until it says this."""
         playwright.expect(self.part(name)).to_contain_text(text, timeout=seconds * 1000)
 
@@ -140,8 +140,18 @@ class Visitor:
         field.blur()
 
     def unfold(self, name: str) -> None:
-        """Open a fold."""
+        """Open a fold, and wait until gradio has filled what is in it: 6 makes it only then."""
         self.part(name).locator("button, .label-wrap").first.click()
+        self.page.wait_for_timeout(500)
+
+    def show_pictures(self, folder: Path) -> Any:
+        """The toy world drawn into a new dataset, and its pictures opened; the gallery's cells."""
+        self.choose(folder)
+        self.press("gather_propose", "Draw the toy world")
+        self.press("gather_propose", "Go on to Clean")
+        self.unfold("pictures")
+        self.press("show_pictures", "Show the pictures")
+        return self.part("gallery_view").locator("figure")
 
     def open(self, step: str) -> None:
         """Go to a step by its tab."""
@@ -273,12 +283,7 @@ def test_the_gallery_is_worked_by_keys_and_takes_no_name_for_markup(
     browser: Any, fake: str, tmp_path: Path
 ) -> None:
     visitor = Visitor(browser, fake)
-    visitor.choose(tmp_path / "set")
-    visitor.press("gather_propose", "Draw the toy world")
-    visitor.press("gather_propose", "Go on to Clean")
-    visitor.unfold("pictures")
-    visitor.press("show_pictures", "Show the pictures")
-    cell = visitor.part("gallery_view").locator("figure")
+    cell = visitor.show_pictures(tmp_path / "set")
     cell.first.click()
     visitor.page.keyboard.press("ArrowRight")
     visitor.page.keyboard.press("5")

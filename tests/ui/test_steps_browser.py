@@ -14,6 +14,8 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pages = pytest.importorskip("tests.ui.test_page_browser")
 PATIENCE, Visitor = pages.PATIENCE, pages.Visitor
 browser, fake = pages.browser, pages.fake
+GOING_ON = re.compile(r"\d:\d\d left")
+"""Time left: said of present work alone."""
 
 pytestmark = [
     pytest.mark.browser,
@@ -59,7 +61,7 @@ def test_a_download_waits_goes_on_without_a_page_and_is_stopped(
         visitor.fill("query", "1girl")
         visitor.fill("site", board.root)
         visitor.press("get", "Get the pictures")
-        visitor.until("now", "left")
+        visitor.until("now", GOING_ON)
         visitor.press("pause", "Pause")
         visitor.until("now", "paused")
         visitor.page.wait_for_timeout(1500)  # those that were on their way
@@ -69,7 +71,7 @@ def test_a_download_waits_goes_on_without_a_page_and_is_stopped(
         visitor.until("now", "paused")
         assert len(list(folder.glob("*.png"))) == there < 100
         visitor.press("pause", "Go on")
-        visitor.until("now", "left")
+        visitor.until("now", GOING_ON)
         visitor.leave()
         again = Visitor(browser, fake)
         again.press("stop", "Stop")

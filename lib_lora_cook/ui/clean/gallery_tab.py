@@ -33,6 +33,7 @@ from ..components import (
     several_of,
     then_refresh,
 )
+from ..pictures import small_copies
 from ..runner import short_home
 from ..said import Said, read_said
 from ..step import Updates
@@ -52,7 +53,7 @@ class GalleryHandlers:
     @property
     def cache(self) -> Path:
         """Where small copies are kept."""
-        return self.bench.host.cache_dir / "thumbnails"
+        return small_copies(self.bench.host)
 
     def on_show(self, dataset: str, *form: Any) -> str:
         """The first page of the pictures that are meant."""

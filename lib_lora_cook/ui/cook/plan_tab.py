@@ -16,6 +16,7 @@ from .. import show, texts, work
 from ..bench import Bench
 from ..components import button, html, listen
 from ..form import Widget, read_training
+from ..pictures import small_copies
 from ..runner import short_home
 from ..step import Updates
 from . import planning
@@ -52,7 +53,7 @@ class PlanHandlers:
         if problems and (typed["image_dir"] or "").strip():
             return [show.problems(problems), hide(), hide(), {}]
         rule = planning.rule_for(base or "", str(typed["optimizer_type"]))
-        found = planning.planned(config, rule, self.bench.host.cache_dir / "thumbnails")
+        found = planning.planned(config, rule, small_copies(self.bench.host))
         told = {"numbers": list(found.numbers or ()), "names": [str(it) for it in found.leave_out]}
         return [found.html, hide(found.numbers is None), hide(not found.leave_out), told]
 

@@ -27,6 +27,7 @@ from ..components import (  # fmt: skip
     tick,
 )
 from ..desk import Desk
+from ..pictures import small_copies
 from ..runner import Outcome, short_home
 from ..said import Said, read_said
 from ..step import Updates
@@ -49,7 +50,7 @@ class EditorHandlers:
     @property
     def cache(self) -> Path:
         """Where small copies are kept."""
-        return self.bench.host.cache_dir / "thumbnails"
+        return small_copies(self.bench.host)
 
     def answer(
         self, act: Act, dataset: str, values: tuple[Any, ...], fresh: bool = False

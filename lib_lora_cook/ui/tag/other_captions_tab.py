@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ...dataset import journal
+from ...dataset.caption_copies import plan_copies
 from ...dataset.captions import OTHER_ENDING, caption_path, read_caption, split_tags
 from ...dataset.changes import Change, When, plan_tags
 from ...dataset.editor import Difference
@@ -62,19 +63,6 @@ class Source:
         return plan_tags(images, said, self.when)
 
 
-def plan_copies(images: list[ImageFile]) -> list[Change]:
-    """The captions that there are, once more with the other ending."""
-    made: dict[Path, Change] = {}
-    for image in images:
-        path = caption_path(image.path, OTHER_ENDING)
-        before = read_caption(path)
-        if image.caption and image.caption != before:
-            made[path] = Change(
-                "caption", path, texts.OTHER_WRITE, path, before=before, after=image.caption
-            )
-    return list(made.values())
-
-
 def read_work(source: Source, bench: Bench) -> Work:
     """Read captions in, as one operation that can be undone."""
 
@@ -93,7 +81,9 @@ def write_work(source: Source, bench: Bench) -> Work:
         failed: list[Failure] = []
         images = scan_captions(source.folder, failed)
         if source.kind != texts.OTHER_METADATA:
-            return changed(source.folder, plan_copies(images), failed, bench, job)
+            return changed(
+                source.folder, plan_copies(images, texts.OTHER_WRITE), failed, bench, job
+            )
         count = write_metadata(source.metadata, [it for it in images if it.caption])
         told = several(count, "caption", "captions")
         return Outcome(texts.OTHER_WRITTEN.format(count=told, file=source.metadata.name))

@@ -111,8 +111,7 @@ def proposals(there: Counted, kind: Subject, trigger: str) -> list[Proposal]:
 
 def without_caption(there: Counted) -> list[Path]:
     """Pictures that a trainer would learn the trigger alone of."""
-    bare = [image.path for image in there.images if not image.caption]
-    return bare
+    return [image.path for image in there.images if not image.caption]
 
 
 def without_trigger(there: Counted, trigger: str) -> int:

@@ -6,6 +6,7 @@ The trainer and the tagger are imported when they are first needed, so that a pa
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +96,7 @@ def cook_and_taste(cooking: Work, config: TrainingConfig, sweep: SweepConfig, ho
         except Cancelled:
             return replace(cooked, stopped=True)
         except Exception as error:  # the run is done and its files are there, whatever this is
+            job.log(short_home(traceback.format_exc()))
             return replace(cooked, text=f"{cooked.text}. {sentence_of(error)}")
         return replace(tasted, text=f"{cooked.text}; {tasted.text}", loras=cooked.loras)
 
