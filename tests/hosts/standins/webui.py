@@ -166,7 +166,7 @@ def install(patch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
 
 def forget_hosts(patch: pytest.MonkeyPatch) -> None:
     """Adapters are imported anew: each holds the modules of the host it was made for."""
-    shared = ("webui", "settings", "taggers", "txt2img", "axes")
+    shared = ("webui", "patched", "settings", "taggers", "txt2img", "axes")
     for name in (*shared, "a1111", "forge", "reforge", "neo"):
         patch.delitem(sys.modules, f"lib_lora_cook.hosts.{name}", raising=False)
         patch.delattr(f"lib_lora_cook.hosts.{name}", raising=False)
