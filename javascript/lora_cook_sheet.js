@@ -1,14 +1,15 @@
 // The large cell of the sheet: its keys, two laid over each other, and the way to txt2img.
 (function () {
   "use strict";
-  if (window.loraCookSheet) return;
-  window.loraCookSheet = true;
+  const { onKey, onNew, ...page } = window.loraCook;
+  if (page.sheet) return;
+  window.loraCook.sheet = true;
 
   const loupe = () => document.querySelector("#lora_cook_sheet_zoom .lora_cook_loupe");
   const prompt = () => document.querySelector("#txt2img_prompt textarea");
   let opened = null; // the number of the cell that had the focus
 
-  document.addEventListener("keydown", (event) => {
+  onKey((event) => {
     if (loupe() === null || event.target.matches("input, textarea") && event.key !== "Escape") return;
     const button = loupe().querySelector('[data-key="' + CSS.escape(event.key) + '"]');
     if (button === null) return;
@@ -40,9 +41,8 @@
     if (pressed !== null && prompt() !== null) send(loupe().querySelector("textarea").value);
   });
 
-  new MutationObserver((changes) => {
-    const place = document.getElementById("lora_cook_sheet_zoom");
-    if (place === null || !changes.some((it) => place.contains(it.target))) return;
+  onNew((inside) => {
+    if (!inside("sheet_zoom")) return;
     if (loupe() !== null) {
       for (const it of loupe().querySelectorAll(".lora_cook_txt2img")) it.hidden = prompt() === null;
       loupe().focus();
@@ -51,5 +51,5 @@
       if (cell !== null) cell.focus();
       opened = null;
     }
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  });
 })();

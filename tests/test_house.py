@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "lib_lora_cook"
 HOST_MODULES = {"modules", "modules_forge", "backend", "ldm_patched", "networks", "ldm", "sgm"}
 """What only a WebUI brings."""
+HOSTED = " ".join(HOST_MODULES) + " torch PIL"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +58,13 @@ LAYERS = {
     # a host hands back pictures, lends taggers, and shows a file's card
     "hosts.base": Layer("config captioning.base models.trainable networks.card", "PIL"),
     "hosts.detect": Layer("hosts"),  # the one that knows them all
-    # webui, blocks and borrow hold what the WebUIs share; a host does not know another host.
+    # webui, patched, blocks and borrow hold what the WebUIs share; a host does not know another.
     "hosts": Layer(
-        "hosts.base hosts.webui hosts.blocks hosts.borrow hosts.dressed hosts.refuse "
+        "hosts.base hosts.webui hosts.patched hosts.blocks hosts.borrow hosts.dressed hosts.refuse "
         "hosts.settings hosts.taggers hosts.txt2img config captioning models networks",
-        " ".join(HOST_MODULES) + " torch PIL",
+        HOSTED,
     ),
+    "hosts.neo": Layer("hosts.forge hosts.patched hosts.borrow hosts.refuse", HOSTED),  # a Forge
     "hosts.upscaling": Layer(third="torch PIL numpy spandrel"),
     "hosts.standalone": Layer(
         "hosts.base hosts.upscaling config captioning models networks",

@@ -18,6 +18,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lib_lora_cook.ui import page
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -29,7 +31,7 @@ SYSTEMS = {
     "win32": {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64"},
     "darwin": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 }
-PAGE = ("style.css", "javascript/lora_cook.js", "javascript/lora_cook_sheet.js")
+PAGE = (page.STYLE, *page.SCRIPTS)
 """What of the page lies beside the package."""
 LOCKED_EXTRAS = ("standalone", "test", "build", "upscale", "bnb", "optimizers", "ui", "gather")
 

@@ -14,7 +14,9 @@ from ..hosts.base import Host
 from . import texts
 from .bench import Starter
 
-SCRIPTS = ("javascript/lora_cook.js", "javascript/lora_cook_sheet.js")
+PARTS = ("", "_captions", "_gallery", "_settings", "_sheet")
+SCRIPTS = tuple(f"javascript/lora_cook{part}.js" for part in PARTS)
+"""By name, as a WebUI takes them: the others build on the first."""
 STYLE = "style.css"
 
 
@@ -55,8 +57,7 @@ def build_page(host: Host, recipe: Mapping[str, Any] | None = None, **options: A
     with own_page(texts.TITLE) as page:
         gr.HTML(f"<style>{read_asset(STYLE)}</style>", elem_classes=["lora_cook_hidden"])
         tab.render()
-        for script in SCRIPTS:
-            run_script(page, f"() => {{ {read_asset(script)} }}")
+        run_script(page, f"() => {{ {''.join(map(read_asset, SCRIPTS))} }}")
     return page
 
 

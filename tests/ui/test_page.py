@@ -21,6 +21,11 @@ def test_the_script_and_the_style_touch_only_our_own_elements() -> None:
     assert 'getElementById("lora_cook_" + id)' in read_asset(SCRIPTS[0])
 
 
+def test_scripts_run_here_in_the_order_in_which_a_webui_takes_them(root: Path) -> None:
+    there = sorted((root / "javascript").iterdir(), key=lambda path: path.name)
+    assert [f"javascript/{path.name}" for path in there] == list(SCRIPTS)
+
+
 @pytest.mark.parametrize("name", [*SCRIPTS, STYLE])
 def test_nothing_comes_from_another_server(name: str) -> None:
     assert "//" not in re.sub(r"^\s*//.*|\s// .*", "", read_asset(name), flags=re.MULTILINE)
