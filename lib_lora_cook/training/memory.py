@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from ..errors import UserError
 
@@ -102,9 +102,9 @@ class Living(TorchDispatchMode):
     ) -> Any:
         """Run an operator, and note what it made; a view of what was there is nothing new."""
         made = func(*args, **(kwargs or {}))
-        given = {id(it.untyped_storage()) for it in tree_leaves((args, kwargs))
+        given = {id(it.untyped_storage()) for it in tree_flatten((args, kwargs))[0]
                  if isinstance(it, Tensor)}  # fmt: skip
-        for it in tree_leaves(made):
+        for it in tree_flatten(made)[0]:
             if isinstance(it, Tensor) and id(it.untyped_storage()) not in given:
                 self.note(it.untyped_storage())
         return made
