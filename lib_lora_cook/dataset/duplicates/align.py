@@ -1,247 +1,155 @@
-"""Two pictures of the same thing laid over one another, to a fraction of a pixel.
+"""Pictures of the same thing laid over one another, many pairs at once, to a fraction of a pixel.
 
 What copying does to the place of things is a shift and a change of size; the Gauss-Newton steps
-here find both, with the change of brightness and contrast (as in Lucas and Kanade, 1981).
+here find both, with the change of brightness and contrast (Lucas and Kanade, 1981; the pictures'
+roles exchanged as by Baker and Matthews, 2004, so that gradients are made once). Pictures are
+squeezed to squares: to them a place is four numbers, the left, top, width and height that take
+shares of one picture's frame to shares of another's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .prints import Box, lightness
-
-_LEVELS = ((40, 6, 0.35), (80, 4, 0.5), (160, 3, 0.0))
-"""Pixels on the longer side at most, steps, and the correlation below which it is given up.
-
-The search gives places that are mostly good to a pixel of the second level."""
-_LEAST_SIDE = 12
-_SHOWS = 0.4  # share of the contrast
 _STILL = 0.04  # of a pixel
 _FLAT = 0.5  # levels
-_RIM, _SAME_EDGE = 2, 0.005  # pixels into which a frame's colour runs; share of a side
+_MOST_STEP = 0.1  # of a side
+_LEAST_SHARED = 0.3  # of a side
 
-Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Places = NDArray[np.float64]
+"""(n, 4): left, top, width, height of the others' frames in the ones'."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """x * width + left, y * height + top: from shares of one picture's frame to another's."""
-
-    left: float
-    top: float
-    width: float
-    height: float
+def places_of(boxes: Places, others: Places) -> Places:
+    """(n, 4): where the others' frames lie if these boxes (n, 4) lie on one another."""
+    size = boxes[:, 2:] / others[:, 2:]
+    return np.hstack([boxes[:, :2] - others[:, :2] * size, size])
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """The part that two pictures share, (height, width, 3) each, and how they lie."""
-
-    one: Bytes
-    other: Bytes
-    place: Place  # of other's frame in one's
-    likeness: float  # correlation of the lightness, -1 to 1
+def shared(places: Places) -> Places:
+    """(n, 4): left, top, width, height of what both show, in the others' frames."""
+    start, size = places[:, :2], places[:, 2:]
+    low, high = (-start / size).clip(0), ((1 - start) / size).clip(max=1)
+    return np.hstack([low, high - low])
 
 
-class Seen:
-    """A picture, and its lightness at full size, at half of it, a quarter, and so on."""
-
-    def __init__(self, pixels: Bytes) -> None:
-        self.pixels = pixels
-        self.levels = [lightness(pixels)]
-        while min(self.levels[-1].shape) >= 2 * _LEAST_SIDE:
-            self.levels.append(_half(self.levels[-1]))
-
-    def at_most(self, side: float) -> Floats:
-        """The finest lightness of which no side is longer, or the coarsest there is."""
-        good = [level for level in self.levels if max(level.shape) <= side]
-        return good[0] if good else self.levels[-1]
-
-    def shows_at(self, side: float) -> bool:
-        """Whether that is not a mere grey, as a texture is from afar."""
-        return bool(self.at_most(side).std() > _SHOWS * self.levels[0].std())
-
-    def mirrored(self) -> Seen:
-        """The same, left for right."""
-        turned = Seen.__new__(Seen)
-        turned.pixels = np.ascontiguousarray(self.pixels[:, ::-1])
-        turned.levels = [np.ascontiguousarray(level[:, ::-1]) for level in self.levels]
-        return turned
+def within(places: Places, parts: Places) -> Places:
+    """(n, 4): the places of parts of the others' frames."""
+    size = places[:, 2:]
+    return np.hstack([places[:, :2] + parts[:, :2] * size, parts[:, 2:] * size])
 
 
-def _half(image: Floats) -> Floats:
-    height, width = image.shape
-    return _resized(image, (max(1, round(width / 2)), max(1, round(height / 2))))
+def around(places: Places, parts: Places) -> Places:
+    """(n, 4): the others' places, if these are those of parts of them."""
+    size = places[:, 2:] / parts[:, 2:]
+    return np.hstack([places[:, :2] - parts[:, :2] * size, size])
 
 
-def overlaid(one: Seen, other: Seen, box: Box, other_box: Box) -> Overlay | None:
-    """Lay `other` over `one`, first with box on box; None where they do not come to fit."""
-    place = _place(box, other_box)
-    found = _fitted(one, other, place, _LEVELS[1:]) or _fitted(one, other, place, _LEVELS)
-    return _shared(one.pixels, other.pixels, *found) if found else None
+def is_sane(places: Places) -> NDArray[np.bool_]:
+    """(n,) whether both pictures show enough of one another."""
+    size, parts = places[:, 2:], shared(places)
+    good = (size > 0.2) & (size < 5) & (parts[:, 2:] > _LEAST_SHARED)
+    return good[:, 0] & good[:, 1]
 
 
-def _fitted(
-    one: Seen, other: Seen, place: Place, levels: Sequence[tuple[int, int, float]]
-) -> tuple[Place, float] | None:
-    """A better place and how alike they are there; None where they do not come to fit."""
-    likeness, before = 0.0, None
-    for side, steps, enough in levels:
-        target = other.at_most(side)
-        if target is before or not other.shows_at(side):
-            continue
-        before = target
-        found = _climbed(one, target, place, steps)
-        if found is None or found[1] < enough:
-            return None
-        place, likeness = found
-    return place, likeness
+def sampled(squares: Floats, places: Places, side: int) -> Floats:
+    """(n, ..., side, side): what lies under the others' frames of squares (n, ..., more, more)."""
+    more = squares.shape[-1]
+    middle = (np.arange(side) + 0.5) / side
+    left, top, width, height = (it[:, None] for it in places.T)
+    across = _weights((left + middle * width) * more, width * more / side, more)
+    down = _weights((top + middle * height) * more, height * more / side, more)
+    if squares.ndim == 4:
+        across, down = across[:, None], down[:, None]
+    return down @ squares @ across.swapaxes(-1, -2)
 
 
-def _climbed(one: Seen, target: Floats, place: Place, steps: int) -> tuple[Place, float] | None:
-    """A better place for `target` and how alike they are there; None where it runs away."""
-    best, most, at = place, -1.0, place
+def _weights(at: Places, wide: Places, side: int) -> Floats:
+    """(n, points, side): how much each pixel of a line counts at points, the pixels so wide."""
+    middle = (np.arange(side) + 0.5).astype(np.float32)
+    weights = np.abs(at.clip(0.5, side - 0.5).astype(np.float32)[..., None] - middle)
+    weights /= wide.clip(1).astype(np.float32)[..., None]
+    np.subtract(1, weights, out=weights)
+    np.maximum(weights, 0, out=weights)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
+
+
+def fitted(ones: Floats, others: Floats, places: Places, steps: int) -> tuple[Places, Floats]:
+    """Better places for the others (n, side, side) in the ones (n, more, more), and the
+    correlation there; 0 where one ran off. No step is kept that makes a pair less alike."""
+    target, side = _Target(others), others.shape[-1]
+    best, at = places.copy(), places.copy()
+    most, going = np.full(len(places), -1.0, np.float32), np.arange(len(places))
     for _ in range(steps):
-        source = one.at_most(max(target.shape) / max(at.width, at.height) * 1.5)
-        moved, likeness = _step(source, target, at)
-        if likeness < most:  # too far: half of it
-            at = _between(best, at)
-            continue
-        best, most = at, likeness
-        if not _sane(moved):
-            return None
-        if _moved(at, moved) * max(target.shape) < _STILL:
+        moved, likeness = target.step(sampled(ones[going], at[going], side), at[going], going)
+        won = likeness >= most[going]
+        kept = going[won]
+        best[kept], most[kept] = at[kept], likeness[won]
+        sane = is_sane(moved)
+        most[going[won & ~sane]] = 0
+        still = _shift(at[going], moved) * side < _STILL
+        at[going] = np.where(won[:, None], moved, (best[going] + at[going]) / 2)
+        going = going[~won | (sane & ~still)]
+        if not len(going):
             break
-        at = moved
     return best, most
 
 
-def _place(box: Box, other_box: Box) -> Place:
-    width, height = box[2] / other_box[2], box[3] / other_box[3]
-    return Place(box[0] - other_box[0] * width, box[1] - other_box[1] * height, width, height)
+def _shift(before: Places, after: Places) -> Places:
+    """(n,) how far a corner went at most, as a share of the frame."""
+    start = after[:, :2] - before[:, :2]
+    end = start + after[:, 2:] - before[:, 2:]
+    return np.abs(np.hstack([start, end])).max(axis=1)
 
 
-def _between(one: Place, other: Place) -> Place:
-    ends = zip(astuple(one), astuple(other), strict=True)
-    return Place(*((start + end) / 2 for start, end in ends))
+@dataclass
+class _Target:
+    """What is laid over others, and what a move of it would change."""
 
+    rows: Floats  # (n, 6, pixels): by a, b, c, d where x moves by ax + b and y by cy + d; itself; 1
+    inverse: NDArray[np.float64]  # (n, 6, 6)
+    mean: NDArray[np.float64]  # (n,)
+    spread: NDArray[np.float64]
 
-def _moved(before: Place, after: Place) -> float:
-    """How far a corner went at most, as a share of the frame."""
-    left, top = after.left - before.left, after.top - before.top
-    right, bottom = left + after.width - before.width, top + after.height - before.height
-    return max(abs(left), abs(top), abs(right), abs(bottom))
+    def __init__(self, squares: Floats) -> None:
+        count, side, _ = squares.shape
+        middle = ((np.arange(side) + 0.5) / side).astype(np.float32)
+        self.rows = np.zeros((count, 6, side, side), np.float32)
+        self.rows[:, 1, :, 1:-1] = (squares[:, :, 2:] - squares[:, :, :-2]) * (side / 2)
+        self.rows[:, 3, 1:-1] = (squares[:, 2:] - squares[:, :-2]) * (side / 2)
+        self.rows[:, 0] = self.rows[:, 1] * middle
+        self.rows[:, 2] = self.rows[:, 3] * middle[:, None]
+        self.rows[:, 4], self.rows[:, 5] = squares, 1
+        self.rows = self.rows.reshape(count, 6, -1)
+        normal = (self.rows @ self.rows.swapaxes(1, 2)).astype(np.float64)
+        self.mean = normal[:, 4, 5] / side**2
+        self.spread = normal[:, 4, 4] / side**2 - self.mean**2
+        normal[:, range(6), range(6)] = normal[:, range(6), range(6)] * (1 + 1e-4) + 1e-3
+        self.inverse = np.linalg.inv(normal)
 
-
-def _sane(place: Place) -> bool:
-    return 0.2 < place.width < 5 and 0.2 < place.height < 5 and _span(place) is not None
-
-
-def _span(place: Place) -> tuple[float, float, float, float] | None:
-    """left, top, right, bottom of the shared part in other's frame; None if there is little."""
-    left, right = max(0.0, -place.left / place.width), min(1.0, (1 - place.left) / place.width)
-    top, bottom = max(0.0, -place.top / place.height), min(1.0, (1 - place.top) / place.height)
-    return (left, top, right, bottom) if right - left > 0.3 and bottom - top > 0.3 else None
-
-
-def _resized(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-
-
-def _shrunk(image: NDArray[Any], scale: tuple[float, float]) -> NDArray[Any]:
-    """The image about as fine as a grid that steps over `scale` of its pixels."""
-    height, width = image.shape[:2]
-    size = max(8, round(width / max(1.0, scale[0]))), max(8, round(height / max(1.0, scale[1])))
-    return image if size == (width, height) else _resized(image, size)
-
-
-def _warped(source: NDArray[Any], place: Place, size: tuple[int, int]) -> NDArray[Any]:
-    """What of `source` lies under other's frame, sampled on a grid of that size."""
-    height, width = source.shape[:2]
-    across, down = place.width * width / size[0], place.height * height / size[1]
-    matrix = np.array([
-        [across, 0, place.left * width + across / 2 - 0.5],
-        [0, down, place.top * height + down / 2 - 0.5],
-    ])  # fmt: skip
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _step(source: Floats, target: Floats, place: Place) -> tuple[Place, float]:
-    """One Gauss-Newton step, and the correlation before it."""
-    height, width = target.shape
-    span = _span(place)
-    if span is None:
-        return place, 0.0
-    left, top, right, bottom = (
-        round(edge * side) for edge, side in zip(span, (width, height) * 2, strict=True)
-    )
-    seen = _warped(source, place, (width, height))
-    along = cv2.Sobel(seen, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    down = cv2.Sobel(seen, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    part = np.s_[top:bottom, left:right]
-    seen, along, down, wanted = seen[part], along[part], down[part], target[part]
-    x = np.arange(left, right, dtype=np.float32) + 0.5
-    y = np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5
-    rows = np.stack([
-        (along * x).ravel(), along.ravel(), (down * y).ravel(), down.ravel(),
-        seen.ravel(), np.ones(seen.size, np.float32),
-    ])  # fmt: skip
-    goal = wanted.ravel()
-    normal, asked = (rows @ rows.T).astype(np.float64), (rows @ goal).astype(np.float64)
-    likeness = _correlation(normal, asked, float(goal @ goal), goal.size)
-    normal[np.diag_indices(6)] *= 1 + 1e-4
-    normal[np.diag_indices(6)] += 1e-3
-    a, b, c, d, gain, _ = np.linalg.solve(normal, asked)
-    gain = gain if abs(gain) > 0.1 else 0.1
-    a, b, c, d = np.clip(np.array([a, b / width, c, d / height]) / gain, -0.1, 0.1)
-    return (
-        Place(
-            place.left + b * place.width, place.top + d * place.height,
-            place.width * (1 + a), place.height * (1 + c),
-        ),
-        likeness,
-    )  # fmt: skip
-
-
-def _correlation(
-    normal: NDArray[np.float64], asked: NDArray[np.float64], square: float, count: int
-) -> float:
-    """Of source and target, from the sums of their products; 0 where one of them is plain."""
-    means = normal[4, 5] / count, asked[5] / count
-    spread = normal[4, 4] / count - means[0] ** 2, square / count - means[1] ** 2
-    if min(spread) < _FLAT**2:
-        return 0.0
-    return float((asked[4] / count - means[0] * means[1]) / np.sqrt(spread[0] * spread[1]))
-
-
-def _shared(one: Bytes, other: Bytes, place: Place, likeness: float) -> Overlay | None:
-    """The shared part of both on one grid, no finer than the coarser of the two."""
-    span = _span(place)
-    if span is None:
-        return None
-    scale = (
-        place.width * one.shape[1] / other.shape[1],
-        place.height * one.shape[0] / other.shape[0],
-    )
-    fine = min(1.0, *scale)  # below 1: other is the finer one
-    size = max(8, round(other.shape[1] * fine)), max(8, round(other.shape[0] * fine))
-    under = _warped(_shrunk(one, (scale[0] / fine, scale[1] / fine)), place, size)
-    over = other if fine == 1 else _resized(other, size)
-    left, top, right, bottom = span
-    starts, ends = (place.left, place.top), (place.left + place.width, place.top + place.height)
-    x, y = (_RIM * (abs(start) > _SAME_EDGE) for start in starts)
-    end, foot = (_RIM * (abs(stop - 1) > _SAME_EDGE) for stop in ends)
-    part = np.s_[
-        int(np.ceil(top * size[1])) + y : int(bottom * size[1]) - foot,
-        int(np.ceil(left * size[0])) + x : int(right * size[0]) - end,
-    ]
-    return Overlay(under[part], over[part], place, likeness)
+    def step(
+        self, seen: Floats, places: Places, which: NDArray[np.int64]
+    ) -> tuple[Places, NDArray[np.float64]]:
+        """Places after a Gauss-Newton step for the targets of these numbers, and the correlation
+        with what is seen before it; 0 where one of them is plain."""
+        flat = seen.reshape(len(seen), -1, 1)
+        rows = self.rows if len(which) == len(self.rows) else self.rows[which]
+        asked = (rows @ flat)[..., 0].astype(np.float64)
+        found = (self.inverse[which] @ asked[..., None])[..., 0]
+        gain = np.where(np.abs(found[:, 4]) > 0.1, found[:, 4], 0.1)
+        a, b, c, d = (found[:, :4] / gain[:, None]).clip(-_MOST_STEP, _MOST_STEP).T
+        size = places[:, 2:] / np.stack([1 + a, 1 + c], axis=1)
+        moved = np.hstack([places[:, :2] - np.stack([b, d], axis=1) * size, size])
+        count = flat.shape[1]
+        mean = asked[:, 5] / count
+        spread = np.einsum("nij,nij->n", flat, flat) / count - mean**2
+        flat_ones = np.minimum(spread, self.spread[which]) < _FLAT**2
+        product = asked[:, 4] / count - mean * self.mean[which]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            likeness = product / np.sqrt(spread * self.spread[which])
+        return moved, np.where(flat_ones, 0, likeness)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import Overlay, Seen, overlaid
-from .colours import recoloured
+from .colours import level
+from .glance import glanced
 from .marks import covered, writing
-from .prints import Box, check_pixels
+from .overlay import Claim, Overlays
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
@@ -26,9 +25,7 @@ _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchm
 _NOISY, _LIKE = 12.0, 0.9  # levels all over, which only a copy of like lightness may have
 _CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
-_HOPELESS = 0.6  # correlation
-_LEAST_SIDE = 8
-_STRETCH = 1.06
+_FAR = 24  # levels at a glance; tuned with benchmarks/duplicates.py
 
 Bytes = NDArray[np.uint8]
 
@@ -70,19 +67,35 @@ EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
 UNLIKE = Difference(255.0, 255.0, 0.0)
 
 
-def compared(one: bytes, other: bytes, mirrored: bool, box: Box, other_box: Box) -> Difference:
-    """The difference of two pictures of which the boxes are said to show the same."""
-    lying = laid_over(_seen(one), _seen(other), mirrored, box, other_box)
-    if lying is None:
-        return UNLIKE
-    if lying.likeness < _HOPELESS:
-        return Difference(255.0, 255.0, lying.likeness)
-    found = _measured(lying.one, lying.other, lying.likeness)
-    if found.distance > _CLEAR:
-        # what was clipped in one can be clipped in the other
-        turned = swapped(_measured(lying.other, lying.one, lying.likeness))
-        found = min(found, turned, key=lambda it: it.distance)
+def compared(claims: Sequence[Claim]) -> list[Difference]:
+    """The differences of pairs of pictures of which the boxes are said to show the same."""
+    lying, found = Overlays(claims), [UNLIKE] * len(claims)
+    laid = np.flatnonzero(lying.is_laid(np.arange(len(claims))))
+    if not len(laid):
+        return found
+    ones, others = lying.colours(laid)
+    going = np.arange(len(laid))
+    for way in (1, -1):  # what was clipped in one can be clipped in the other
+        levels, recolouring = glanced(*(ones[going], others[going])[::way])
+        near = np.flatnonzero(levels <= _FAR)
+        which = laid[going[near]]
+        if way == 1:
+            lying.refine(which)
+        for place, at, fits in zip(near, which, lying.is_laid(which), strict=True):
+            if fits:
+                one, other = lying.cut(at)[::way]
+                new = _measured(
+                    recolouring.applied(int(place), one), other, float(lying.likeness[at])
+                )
+                found[at] = min(found[at], new if way == 1 else swapped(new), key=_distance)
+        going = going[[found[at].distance > _CLEAR for at in laid[going]]]
+        if not len(going):
+            break
     return found
+
+
+def _distance(difference: Difference) -> float:
+    return difference.distance
 
 
 def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, int]]) -> int:
@@ -96,42 +109,17 @@ def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, i
 
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
-    """The difference of two pictures of one size, `one` recoloured to be like `other`."""
-    one = recoloured(one, other)
+    """The difference of two pictures of one size and in the same colours."""
     left = residue(one, other)
     lines = writing(one, other) if left.max() > _ALLOWED else []
     left[covered(left.shape, lines)] = 0
     grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
     edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
-    noise = _level(left, _EVERYWHERE)
+    noise = level(left.ravel(), _EVERYWHERE)
     if edges.mean() > _FEW_EDGES:
-        noise = max(noise, _level(left[edges], _AT_EDGES))
+        noise = max(noise, level(left[edges], _AT_EDGES))
     written = _written_on(one, other, lines)
-    return Difference(float(left.max()), noise, likeness, written=written)
-
-
-def _level(levels: Bytes, share: float) -> float:
-    """The level that this share stays below."""
-    counts = np.cumsum(np.bincount(levels.ravel(), minlength=256))
-    return float(np.searchsorted(counts, share * counts[-1]))
-
-
-@lru_cache(maxsize=256)
-def _seen(data: bytes) -> Seen:
-    return Seen(check_pixels(data))
-
-
-def laid_over(one: Seen, other: Seen, mirrored: bool, box: Box, other_box: Box) -> Overlay | None:
-    """The shared part of both; None where it is too small, or one of them is squeezed."""
-    if mirrored:
-        left, top, width, height = other_box
-        other, other_box = other.mirrored(), (1 - left - width, top, width, height)
-    lying = overlaid(one, other, box, other_box)
-    if lying is None or min(lying.one.shape[:2]) < _LEAST_SIDE:
-        return None
-    (height, width), (other_height, other_width) = one.pixels.shape[:2], other.pixels.shape[:2]
-    stretch = lying.place.width * width * other_height / (lying.place.height * height * other_width)
-    return lying if 1 / _STRETCH < stretch < _STRETCH else None
+    return Difference(float(left.max()), float(noise), likeness, written=written)
 
 
 def residue(one: Bytes, other: Bytes) -> Bytes:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 
 from ...errors import UserError
 from ...jobs import Job
@@ -15,15 +15,14 @@ from .check import EQUAL, UNLIKE, Difference, compared, swapped
 from .cores import mapped
 from .distinct import Distinct
 from .enlarged import is_enlarged
-from .glance import Bytes, glanced, make_thumb
-from .prints import Print, pixel_hash
+from .overlay import Claim, Seen
+from .prints import Print, check_pixels, pixel_hash
 from .search import Candidate, candidates
 from .store import Store
 
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
-_HOPELESS = 28.0  # levels at a glance; tuned as in check
-_KEPT = 1024  # pictures
+_KEPT, _CHUNK = 512, 24  # pictures; pairs at a time
 _CLEAR = 40.0  # a distance at which another way round cannot be better
 _COPY = 50.0  # a distance within which no one sees another drawing
 
@@ -47,10 +46,10 @@ class Checks:
         self._paths = [same[0].path for same in files]
         self._keys, self._look, self._job = keys, look, look.job
         self._prints = [look.prints[key] for key in keys]
-        self._pictures = lru_cache(_KEPT)(lambda at: look.store.pictures(keys[at]))
+        self._seen = lru_cache(_KEPT)(self._seen_as)
         self._candidates: dict[Pair, list[Candidate]] = defaultdict(list)
         for hit in self._search():
-            pair = min(hit.one, hit.other), max(hit.one, hit.other)
+            pair = hit.one, hit.other
             if frozenset(self._prints[at].content for at in pair) not in look.distinct:
                 self._candidates[pair].append(hit)
         self._of: dict[int, list[Pair]] = defaultdict(list)
@@ -70,7 +69,9 @@ class Checks:
         found = self._look.store.search(self._keys)
         if found is None:
             self._job.report(0, 1, "looking for copies")
-            found = candidates(self._prints, lambda at: self._pictures(at)[0])
+            found = candidates(
+                self._prints, lambda at: self._look.store.pictures(self._keys[at])[0]
+            )
             self._look.store.add_search(self._keys, found)
         return found
 
@@ -87,17 +88,13 @@ class Checks:
     def distances(self, pairs: Sequence[Pair]) -> list[float]:
         """How far the two of each pair are from being equal, 0 for equal."""
         asked = sorted({pair for pair in pairs if pair not in self._known})
-        hits = [(pair, hit) for pair in asked for hit in self._candidates[pair]]
-        levels = glanced([hit for _, hit in hits], self._thumb)
-        worth: dict[Pair, list[Candidate]] = {pair: [] for pair in asked}
-        for (pair, hit), level in zip(hits, levels.tolist(), strict=True):
-            if level <= _HOPELESS:
-                worth[pair].append(hit)
-        found = mapped(self._difference, list(worth.items()), self._job, "comparing pictures")
-        new = dict(zip(asked, found, strict=True))
-        self._known |= new
-        keys = self._keys
-        self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
+        if asked:
+            parts = [asked[start : start + _CHUNK] for start in range(0, len(asked), _CHUNK)]
+            found = mapped(self._differences, parts, self._job, "comparing pictures")
+            new = dict(zip(asked, chain.from_iterable(found), strict=True))
+            self._known |= new
+            keys = self._keys
+            self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
         return [self._known[pair].distance for pair in pairs]
 
     def is_near_any(self, one: int, others: set[int], limit: float) -> bool:
@@ -132,39 +129,46 @@ class Checks:
             and difference.distance > _COPY
         ]
 
-    def _thumb(self, at: int) -> Bytes | None:
-        """A small square of a picture, None of one that is seen on two grounds."""
-        pictures, made = self._pictures(at), self._prints[at]
-        return make_thumb(pictures[0], (made.width, made.height)) if len(pictures) == 1 else None
-
-    def _difference(self, asked: tuple[Pair, list[Candidate]]) -> Difference:
-        pair, hits = asked
-        if self._equal(pair, hits):
-            return EQUAL
-        found = UNLIKE
-        for hit in hits:
-            found = min(found, self._compared(hit), key=_distance)
-            if found.distance <= _CLEAR or found.fits:
+    def _differences(self, pairs: Sequence[Pair]) -> list[Difference]:
+        """Of each pair the least there is, where its places are tried one after another."""
+        found = [UNLIKE] * len(pairs)
+        claims = [self._claims(pair) for pair in pairs]
+        for turn in range(max(map(len, claims))):
+            going = [
+                at
+                for at, them in enumerate(claims)
+                if turn < len(them) and not (found[at].distance <= _CLEAR or found[at].fits)
+            ]
+            if not going:
                 break
-        return found
+            for at, new in zip(going, compared([claims[at][turn] for at in going]), strict=True):
+                found[at] = min(found[at], new, key=_distance)
+        return [self._told(pair, it) for pair, it in zip(pairs, found, strict=True)]
 
-    def _compared(self, hit: Candidate) -> Difference:
-        one, other = (self._pictures(at) for at in (hit.one, hit.other))
-        grounds = (
-            [*zip(one, other, strict=True)] if len(one) == len(other) else [*product(one, other)]
-        )
-        found = [compared(a, b, hit.mirrored, hit.box, hit.other_box) for a, b in grounds]
-        best = min(found, key=_distance)
-        return best if hit.one < hit.other else swapped(best)
+    def _seen_as(self, at: int) -> list[Seen]:
+        """The picture on each of its grounds."""
+        return [Seen(check_pixels(it)) for it in self._look.store.pictures(self._keys[at])]
 
-    def _equal(self, pair: Pair, hits: Sequence[Candidate]) -> bool:
+    def _claims(self, pair: Pair) -> list[Claim]:
+        """What is said of how two pictures lie, on each ground they are seen on."""
+        one, other = (self._seen(at) for at in pair)
+        both = zip(one, other, strict=True) if len(one) == len(other) else product(one, other)
+        grounds = list(both)
+        return [
+            Claim(*ground, hit.mirrored, hit.box, hit.other_box)
+            for hit in self._candidates[pair]
+            for ground in grounds
+        ]
+
+    def _told(self, pair: Pair, found: Difference) -> Difference:
+        return EQUAL if found.worst <= _ABOUT_EQUAL and self._equal(pair) else found
+
+    def _equal(self, pair: Pair) -> bool:
         """Whether a JPEG that was decoded at a reduced size has the pixels of the other file."""
         one, other = (self._prints[at] for at in pair)
         if (one.width, one.height) != (other.width, other.height):
             return False
         if not (one.is_reduced or other.is_reduced):
-            return False
-        if all(self._compared(hit).worst > _ABOUT_EQUAL for hit in hits):
             return False
         try:
             hashes = [pixel_hash(self._paths[at], self._prints[at]) for at in pair]

@@ -49,7 +49,7 @@ def writing(one: Bytes, other: Bytes) -> list[Box]:
     change = _change(luma, other_luma)
     strength = np.abs(change)
     room = 255 - np.minimum(luma, other_luma), np.maximum(luma, other_luma)  # of white, of black
-    usual = level(strength, _MOST) * _PER_NOISE
+    usual = level(strength.ravel(), _MOST) * _PER_NOISE
     boxes: list[Box] = []
     for seen in sorted({float(np.clip(usual, low, _SEEN)) for low in (_LEAST_SEEN, _SEEN)}):
         strong = strength > seen
@@ -148,7 +148,7 @@ def _is_writing(change: Floats, room: Floats, box: Box, seen: float) -> bool:
     """Whether a box holds a line of strokes; `room` is how much the colour could change there."""
     part = np.abs(change[_inside(box)])
     covering = part / np.maximum(room[_inside(box)], _ROOM)
-    inked = (covering > _OF_BEST * level(covering, 0.98)) & (part > seen)
+    inked = (covering > _OF_BEST * level(covering.ravel(), 0.98)) & (part > seen)
     if inked.mean() > _FULL or not (_at_edge(box, len(change)) or _is_thin(inked)):
         return False
     starts = (inked[:, 1:] & ~inked[:, :-1]).sum(axis=1)

@@ -24,6 +24,7 @@ _LIKELY = 0.84  # least cosine in the best window
 _OF_A_VIEW, _ROWS = 64, 128  # hits that a view may have either way round; views at a time
 _SHAPES, _SAME = (8, 1), 0.88  # waves; least cosine where the window fits best
 _DETAIL, _SAME_DETAIL = (14, 4), 0.84  # the same of the finer ones
+_SURE, _OF_UNSURE = 0.92, 4  # below that cosine only a picture's best partners are looked at
 _MOST_PAIRS = 240_000  # over all pictures; a picture's best partners go first
 _OF_A_PAIR = 6  # hits: bars and margins are seen differently in two pictures
 _SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least
@@ -43,11 +44,18 @@ class Candidate:
     other_box: Box  # of other, as it is before it is mirrored
     likeness: float
 
+    @property
+    def ordered(self) -> Candidate:
+        """The same with the lower number first."""
+        if self.one <= self.other:
+            return self
+        return replace(self, one=self.other, other=self.one, box=self.other_box, other_box=self.box)
+
 
 def candidates(
     prints: Sequence[Print], picture: Callable[[int], bytes] | None = None
 ) -> list[Candidate]:
-    """The pairs worth a closer look, the most alike first; `one` shows more, or comes first.
+    """The pairs worth a closer look, the most alike first; `one` is the lower number.
 
     A pair may be there several times, where it is laid out differently. `picture` gives the first
     of `Print.checks`, if the prints came without.
@@ -56,7 +64,20 @@ def candidates(
     found = _by_views(views) if len(views.owner) > 1 else []
     pairs = texture_pairs(textures(prints, low), picture or (lambda it: prints[it].checks[0]))
     found += [Candidate(it.one, it.other, it.mirrored, it.box, _WHOLE, it.likeness) for it in pairs]
-    return found
+    return _apart(found)
+
+
+def _apart(found: Sequence[Candidate]) -> list[Candidate]:
+    """Without those of a pair that say nearly the same."""
+    seen: dict[tuple[int, int, bool], list[NDArray[np.float64]]] = {}
+    chosen = []
+    for hit in (it.ordered for it in found):
+        known = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
+        place = _corners(hit)
+        if all(np.abs(place - it).max() > _SAME_PLACE for it in known):
+            known.append(place)
+            chosen.append(hit)
+    return chosen
 
 
 def _by_views(views: Views) -> list[Candidate]:
@@ -71,22 +92,18 @@ def _by_views(views: Views) -> list[Candidate]:
     places, likeness = fitted(views, hits, places[good], _DETAIL)
     good = np.flatnonzero(likeness >= _SAME_DETAIL)
     order = good[np.argsort(-likeness[good], kind="stable")]
-    seen: dict[tuple[int, int, bool], list[NDArray[np.float64]]] = {}
-    chosen = []
-    for at in order:
-        container, content = int(hits.container[at]), int(hits.content[at])
-        box = _inside(views.boxes[container], places[at])
-        other_box: Box = tuple(views.boxes[content].tolist())
-        hit = Candidate(
-            int(views.owner[container]), int(views.owner[content]), bool(hits.mirrored[at]),
-            box, other_box, float(likeness[at]),
-        )  # fmt: skip
-        known = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
-        place = _corners(hit)
-        if all(np.abs(place - it).max() > _SAME_PLACE for it in known):
-            known.append(place)
-            chosen.append(hit)
-    return chosen
+    found = _apart([
+        Candidate(
+            int(views.owner[hits.container[at]]), int(views.owner[hits.content[at]]),
+            bool(hits.mirrored[at]), _inside(views.boxes[hits.container[at]], places[at]),
+            tuple(views.boxes[hits.content[at]].tolist()), float(likeness[at]),
+        )
+        for at in order
+    ])  # fmt: skip
+    one, other = np.array([(it.one, it.other) for it in found], np.int32).reshape(-1, 2).T
+    alike = np.array([it.likeness for it in found], np.float32)
+    turn = np.minimum(_turn(one, alike), _turn(other, alike))
+    return [found[at] for at in np.flatnonzero((alike >= _SURE) | (turn < _OF_UNSURE))]
 
 
 def _corners(hit: Candidate) -> NDArray[np.float64]:
@@ -192,7 +209,7 @@ def _foremost(views: Views, hits: Hits, most: int) -> NDArray[np.int64] | slice:
 def _turn(owner: Whole, likeness: Floats) -> NDArray[np.int64]:
     """How many better hits the same picture has."""
     order = np.lexsort((-likeness, owner))
-    starts = np.flatnonzero(np.append(True, owner[order][1:] != owner[order][:-1]))
+    starts = np.flatnonzero(np.append(True, np.diff(owner[order]) != 0)[: len(order)])
     lengths = np.diff(np.append(starts, len(order)))
     turn = np.empty(len(order), np.int64)
     turn[order] = np.arange(len(order)) - np.repeat(starts, lengths)

@@ -10,17 +10,16 @@ from PIL import Image
 
 from ..images import open_reduced
 from ..pixels import on_background
-from .align import Bytes, Seen
-from .check import laid_over, residue
-from .colours import recoloured
-from .prints import Box, read_print
+from .check import residue
+from .glance import Bytes, glanced
+from .overlay import Claim, Overlays, Seen
+from .prints import read_print
 from .search import candidates
 
 _SIDE = 512
 _DARK = 0.35  # what is the same is shown this bright
 _FULL = 60.0  # levels of difference that are lit up fully
 _LIGHT = np.array([255, 64, 32], np.float32)
-_WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def difference_picture(one: Path, other: Path) -> Image.Image:
@@ -29,21 +28,18 @@ def difference_picture(one: Path, other: Path) -> Image.Image:
     Moved, rescaled, mirrored and recoloured first, where that makes them alike. UserError for what
     is no whole picture.
     """
-    hits = [
-        (False, hit.box, hit.other_box, hit.mirrored) if hit.one == 0 else
-        (True, hit.other_box, hit.box, hit.mirrored)
-        for hit in candidates([read_print(one), read_print(other)])
-    ]  # fmt: skip
-    pictures = Seen(_pixels(one)), Seen(_pixels(other))
-    for turned, box, other_box, mirrored in hits:
-        if mirrored and turned:  # the boxes are those of the pictures as they are
-            other_box = (1 - other_box[0] - other_box[2], *other_box[1:])
-            box = (1 - box[0] - box[2], *box[1:])
-        lying = laid_over(*pictures, mirrored, box, other_box)
-        if lying is not None:
-            return _lit(lying.one, recoloured(lying.other, lying.one))
-    height, width = pictures[0].pixels.shape[:2]
-    return _lit(pictures[0].pixels, cv2.resize(pictures[1].pixels, (width, height)))
+    seen = Seen(_pixels(one)), Seen(_pixels(other))
+    for hit in candidates([read_print(one), read_print(other)]):
+        lying = Overlays([Claim(*seen, hit.mirrored, hit.box, hit.other_box)])
+        first = np.array([0])
+        lying.refine(first)
+        if lying.is_laid(first)[0]:
+            under, over = lying.cut(0)
+            ones, others = lying.colours(first)
+            _, colours = glanced(others, ones)
+            return _lit(under, colours.applied(0, over))
+    height, width = seen[0].pixels.shape[:2]
+    return _lit(seen[0].pixels, cv2.resize(seen[1].pixels, (width, height)))
 
 
 def _pixels(path: Path) -> Bytes:

@@ -23,7 +23,7 @@ from .check import Difference
 from .prints import VIEW_SIDE, Print
 from .search import Candidate
 
-_VERSION = 4  # of what is measured and how; another one starts anew
+_VERSION = 5  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name text primary key, size, mtime_ns, file text);
@@ -134,7 +134,7 @@ class Store:
             Candidate(
                 order[int(one)], order[int(other)], bool(mirrored),
                 (box[0], box[1], box[2], box[3]), (box[4], box[5], box[6], box[7]), box[8],
-            )
+            ).ordered
             for one, other, mirrored, *box in numbers
         ]  # fmt: skip
 
@@ -180,7 +180,8 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
 def _with_tables(base: sqlite3.Connection) -> sqlite3.Connection:
     try:
         if base.execute("pragma user_version").fetchone()[0] != _VERSION:
-            for (name,) in base.execute("select name from sqlite_master where type = 'table'"):
+            tables = "select name from sqlite_master where type = 'table'"
+            for (name,) in base.execute(tables).fetchall():  # none is dropped while it is read
                 base.execute(f"drop table {name}")
             base.execute(f"pragma user_version = {_VERSION}")
         base.executescript(_TABLES)
