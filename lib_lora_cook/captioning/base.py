@@ -142,6 +142,11 @@ class Several:
 
     taggers: Sequence[Tagger]
 
+    @property
+    def at_once(self) -> int:
+        """In how many threads `predict` is best asked at the same time, 0 for one."""
+        return min(at_once(tagger) for tagger in self.taggers)
+
     def ready(self, image: Any) -> tuple[Any, ...]:
         """What `predict` takes for a picture: what each of them takes."""
         return tuple(ready(tagger, image) for tagger in self.taggers)
@@ -160,3 +165,9 @@ def ready(tagger: Tagger, image: Any) -> Any:
     """A picture as a tagger's `predict` takes it soonest; made in any thread, beside inference."""
     make = getattr(tagger, "ready", None)
     return image if make is None else make(image)
+
+
+def at_once(tagger: Tagger) -> int:
+    """In how many threads a tagger is best asked at the same time; 0: in one, with batches."""
+    number: int = getattr(tagger, "at_once", 0)
+    return number

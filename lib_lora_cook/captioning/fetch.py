@@ -66,8 +66,10 @@ def _fetch(known: Known, file: Remote, folder: Path, progress: _Progress) -> Non
     before = _size_of(folder)
     thread = threading.Thread(target=work, daemon=True)  # when cancelled it ends with the program
     thread.start()
-    while thread.is_alive():
+    going_on = True
+    while going_on:  # told once at least, however quick it was
         thread.join(_LOOK)
+        going_on = thread.is_alive()
         progress.tell(file.name, _size_of(folder) - before, file.size)
         progress.job.check()
     if errors:

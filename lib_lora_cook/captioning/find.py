@@ -19,28 +19,30 @@ from .spec import TaggerSpec, spec_of
 
 
 def find_tagger(
-    names: Sequence[str], there: Mapping[str, Path | Tagger], into: Path, job: Job = null_job
-) -> Tagger:
+    names: Sequence[str], there: Mapping[str, Path | Tagger], into: Path, job: Job = null_job,
+    many: bool = False,
+) -> Tagger:  # fmt: skip
     """One tagger, or several asked together.
 
-    there: the host's, by name; into: the folder that a known one is fetched into. UserError for a
-    name that nobody has, or a tagger that cannot be fetched or opened.
+    there: the host's, by name; into: the folder that a known one is fetched into; many: for a
+    dataset, not for single pictures. UserError for a name that nobody has, or a tagger that cannot
+    be fetched or opened.
     """
-    found = [_one(name, there, into, job) for name in names]
+    found = [_one(name, there, into, job, many) for name in names]
     return found[0] if len(found) == 1 else Several(found)
 
 
-def _one(name: str, there: Mapping[str, Path | Tagger], into: Path, job: Job) -> Tagger:
+def _one(name: str, there: Mapping[str, Path | Tagger], into: Path, job: Job, many: bool) -> Tagger:
     spec = KNOWN[name].spec if name in KNOWN else None
     if is_folder(name):
-        return onnx_tagger.load(Path(name))
+        return onnx_tagger.load(Path(name), None, many)
     one = there.get(name)
     if spec is not None and (one is None or (isinstance(one, Path) and not _whole(one, spec))):
         folder = one if isinstance(one, Path) else into / name
-        return onnx_tagger.load(fetch_tagger(KNOWN[name], folder, job), spec)
+        return onnx_tagger.load(fetch_tagger(KNOWN[name], folder, job), spec, many)
     if one is None:
         raise _unknown(name, there)
-    return onnx_tagger.load(one, spec) if isinstance(one, Path) else one
+    return onnx_tagger.load(one, spec, many) if isinstance(one, Path) else one
 
 
 def _whole(folder: Path, spec: TaggerSpec) -> bool:

@@ -37,7 +37,8 @@ class OnnxTagger:
     size: tuple[int, int]
     batch: int
     output: str
-    buffer: NDArray[np.float32] | None = None
+    at_once: int = 0
+    """In how many threads `predict` is best asked at the same time; 0: in one, with batches."""
 
     def ready(self, image: Image.Image) -> NDArray[np.float32]:
         """A picture (any mode) as the model wants it."""
@@ -54,19 +55,13 @@ class OnnxTagger:
     def _run(self, images: Sequence[Any]) -> NDArray[np.float32]:
         arrays = [self.ready(it) if isinstance(it, Image.Image) else it for it in images]
         short = self.batch - len(arrays) if self._fixed else 0  # a model of one size of batch
-        pixels = self._stacked(arrays + arrays[-1:] * short)
+        pixels = np.stack(arrays + arrays[-1:] * short) if self.batch > 1 else arrays[0][None]
         name = self.session.get_inputs()[0].name
         outputs: NDArray[np.float32] = self.session.run([self.output], {name: pixels})[0]
         outputs = outputs[: len(arrays)]
         if self.spec.activation == "sigmoid":
             outputs = np.exp(-np.logaddexp(np.float32(0), -outputs))
         return outputs
-
-    def _stacked(self, arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The batch, in memory that is used again: new memory costs more than the copying."""
-        if self.buffer is None:
-            self.buffer = np.empty((self.batch, *arrays[0].shape), np.float32)
-        return np.stack(arrays, out=self.buffer[: len(arrays)])
 
     @cached_property
     def _fixed(self) -> bool:
@@ -91,8 +86,12 @@ class OnnxTagger:
         return tags
 
 
-def load(path: Path, spec: TaggerSpec | None = None) -> OnnxTagger:
-    """The tagger in a folder, its spec found out; UserError if not there, incomplete, no tagger."""
+def load(path: Path, spec: TaggerSpec | None = None, many: bool = False) -> OnnxTagger:
+    """The tagger in a folder, its spec found out; UserError if not there, incomplete, no tagger.
+
+    many: for a dataset. Without a GPU each core then looks at a picture of its own, which is
+    quicker than all of them together at several, but not for who waits for a single one.
+    """
     folder = Path(path)
     spec = spec or spec_of(folder)
     for file in (folder / spec.model_file, folder / spec.label_file):
@@ -100,9 +99,16 @@ def load(path: Path, spec: TaggerSpec | None = None) -> OnnxTagger:
             missing = f"No {file.name} in this tagger" if folder.is_dir() else "No such tagger"
             raise UserError(missing, folder, nearby(folder))
     labels = read_labels(folder / spec.label_file)
-    session = _session(folder / spec.model_file)
+    cores = _cores()
+    session = _session(folder / spec.model_file, 1 if many and not _on_gpu() else cores)
     size, batch = _shape(session, spec, folder)
-    return OnnxTagger(session, spec, labels, size, batch, _output(session, spec, labels, folder))
+    output = _output(session, spec, labels, folder)
+    if not many or _on_gpu():
+        return OnnxTagger(session, spec, labels, size, batch or _BATCH, output)
+    if batch > 1:  # one picture would cost as much as all that this model always takes
+        session = _session(folder / spec.model_file, cores)
+        return OnnxTagger(session, spec, labels, size, batch, output)
+    return OnnxTagger(session, spec, labels, size, 1, output, cores)
 
 
 def nearby(folder: Path) -> str:
@@ -119,15 +125,23 @@ def _folders(folder: Path) -> Iterator[Path]:
         return
 
 
-def _session(file: Path) -> Any:
+def _on_gpu() -> bool:
+    return _providers() != ["CPUExecutionProvider"]
+
+
+def _providers() -> list[str]:
+    there = onnxruntime.get_available_providers()
+    return [name for name in _PROVIDERS if name in there]
+
+
+def _session(file: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only
     # threads that spin while they wait take the cores from the decoders
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    there = onnxruntime.get_available_providers()
-    providers = [name for name in _PROVIDERS if name in there]
-    if "CUDAExecutionProvider" in there and hasattr(onnxruntime, "preload_dlls"):
+    providers = _providers()
+    if "CUDAExecutionProvider" in providers and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # CUDA's libraries may lie in torch's folder only
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=providers)
@@ -136,7 +150,7 @@ def _session(file: Path) -> Any:
         raise UserError(f"This is no ONNX model ({reason})", file, "Fetch it again.") from error
 
 
-def _threads() -> int:
+def _cores() -> int:
     """The cores that this process may use; onnxruntime would count those of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -144,7 +158,7 @@ def _threads() -> int:
 
 
 def _shape(session: Any, spec: TaggerSpec, folder: Path) -> tuple[tuple[int, int], int]:
-    """(width, height) and batch size of the model's input, which must fit the spec."""
+    """(width, height) and batch size, 0 for any, of the model's input, which must fit the spec."""
     shape = session.get_inputs()[0].shape
     sides = shape[1:3] if spec.layout == "NHWC" else shape[2:4]
     colours = shape[-1] if spec.layout == "NHWC" else shape[1:2]
@@ -154,7 +168,7 @@ def _shape(session: Any, spec: TaggerSpec, folder: Path) -> tuple[tuple[int, int
         or colours not in (3, [3])
     ):
         raise UserError(f"This model does not take {spec.layout} pictures but {shape}", folder)
-    batch = shape[0] if isinstance(shape[0], int) else _BATCH
+    batch = shape[0] if isinstance(shape[0], int) else 0
     return (sides[1], sides[0]), batch
 
 

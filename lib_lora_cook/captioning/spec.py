@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from ..dataset.pixels import on_background
 from ..errors import UserError
@@ -125,9 +125,8 @@ def prepare(image: Image.Image, spec: TaggerSpec, size: tuple[int, int]) -> NDAr
         image = image.resize(_fitted(image.size, (LARGEST, LARGEST)), Image.Resampling.BOX)
     if spec.shrunk_first:
         image = image.resize(_fitted(image.size, size), _FILTERS[spec.resize])
-    if spec.padding is not None:
-        image = _padded(image, spec.padding)
-    pixels = _resized(image, size, spec.resize)
+    pixels = np.array(image) if spec.padding is None else _padded(image, spec.padding)
+    pixels = _resized(pixels, size, spec.resize)
     values = np.empty(pixels.shape, np.float32)
     for place, channel in enumerate("RGB".index(name) for name in spec.channels):
         values[..., place] = pixels[..., channel]  # far quicker than reversing the axis
@@ -136,20 +135,22 @@ def prepare(image: Image.Image, spec: TaggerSpec, size: tuple[int, int]) -> NDAr
     return _scaled(values, spec)
 
 
-def _resized(image: Image.Image, size: tuple[int, int], how: str) -> NDArray[np.uint8]:
+def _resized(pixels: NDArray[np.uint8], size: tuple[int, int], how: str) -> NDArray[np.uint8]:
     """(height, width, RGB); by torch, where it is there: Pillow's sums in a fifth of the time.
 
     The two round differently, by 1 at most.
     """
-    if how in ("bicubic", "bilinear") and image.size != size:
+    if pixels.shape[:2] == size[::-1]:
+        return pixels
+    if how in ("bicubic", "bilinear"):
         with suppress(ImportError, RuntimeError):  # a torch before 2.1 resizes no bytes
             from torch import from_numpy
             from torch.nn.functional import interpolate
 
-            pixels = from_numpy(np.array(image)[None]).permute(0, 3, 1, 2)
-            small = interpolate(pixels, size[::-1], mode=how, antialias=True)
+            whole = from_numpy(pixels[None]).permute(0, 3, 1, 2)
+            small = interpolate(whole, size[::-1], mode=how, antialias=True)
             return np.asarray(small[0].permute(1, 2, 0))
-    return np.asarray(image if image.size == size else image.resize(size, _FILTERS[how]))
+    return np.asarray(Image.fromarray(pixels).resize(size, _FILTERS[how]))
 
 
 def _scaled(values: NDArray[np.float32], spec: TaggerSpec) -> NDArray[np.float32]:
@@ -169,10 +170,11 @@ def _fitted(size: tuple[int, int], into: tuple[int, int]) -> tuple[int, int]:
     return max(1, size[0] * into[0] // side), max(1, size[1] * into[1] // side)
 
 
-def _padded(image: Image.Image, colour: str) -> Image.Image:
-    side = max(image.size)
-    if image.size == (side, side):
-        return image
-    square = Image.new("RGB", (side, side), colour)
-    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+def _padded(image: Image.Image, colour: str) -> NDArray[np.uint8]:
+    """The picture in the middle of a square, (side, side, RGB); quicker than in Pillow's memory."""
+    side, red_green_blue = max(image.size), ImageColor.getrgb(colour)
+    grey = len(set(red_green_blue)) == 1
+    square = np.full((side, side, 3), red_green_blue[0] if grey else red_green_blue, np.uint8)
+    left, top = (side - image.width) // 2, (side - image.height) // 2
+    square[top : top + image.height, left : left + image.width] = np.asarray(image)
     return square

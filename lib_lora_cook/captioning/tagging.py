@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..dataset.images import Failure, ImageFile, open_image, scan_captions
 from ..dataset.rendering import THREADS
 from ..errors import UserError
 from ..jobs import Job, null_job
-from .base import Choice, Tagger, Tags, chosen, ready
+from .base import Choice, Tagger, Tags, at_once, chosen, ready
 
 _BATCH = 8
 _AHEAD = 3
@@ -112,28 +112,35 @@ def tag_pictures(
 
     Ends early when the job is cancelled.
     """
-    for batch in _opened_ahead(images, tagger, failed):
-        job.rest()
-        if job.cancelled:
-            return
-        seen = tagger.predict([picture for _, picture in batch])
-        yield from zip((image for image, _ in batch), seen, strict=True)
-
-
-def _opened_ahead(
-    images: Iterable[ImageFile], tagger: Tagger, failed: list[Failure]
-) -> Iterator[list[tuple[ImageFile, Any]]]:
-    waiting: deque[tuple[ImageFile, Future[Any]]] = deque()
-    rest = iter(images)
+    threads = at_once(tagger)
 
     def opened(image: ImageFile) -> Any:
         return ready(tagger, open_image(image.path))
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    def seen(image: ImageFile) -> Tags:
+        return tagger.predict([opened(image)])[0]
+
+    for batch in _ahead(images, seen if threads else opened, threads or THREADS, failed):
+        job.rest()
+        if job.cancelled:
+            return
+        found = [it for _, it in batch]
+        tags = found if threads else tagger.predict(found)
+        yield from zip((image for image, _ in batch), tags, strict=True)
+
+
+def _ahead(
+    images: Iterable[ImageFile], work: Callable[[ImageFile], Any], threads: int,
+    failed: list[Failure],
+) -> Iterator[list[tuple[ImageFile, Any]]]:  # fmt: skip
+    """Batches of pictures and what `work` made of each, the next ones under way meanwhile."""
+    waiting: deque[tuple[ImageFile, Future[Any]]] = deque()
+    rest = iter(images)
+    with ThreadPoolExecutor(threads) as pool:
         try:
             while True:
                 for image in rest:
-                    waiting.append((image, pool.submit(opened, image)))
+                    waiting.append((image, pool.submit(work, image)))
                     if len(waiting) >= _AHEAD * _BATCH:
                         break
                 if not waiting:

@@ -135,7 +135,7 @@ def find(names: Iterable[str], job: ConsoleJob) -> Tagger:
     from ..captioning.find import find_tagger
 
     host = make_host(job)
-    return find_tagger(list(names), host.taggers(), host.tagger_dir, job)
+    return find_tagger(list(names), host.taggers(), host.tagger_dir, job, many=True)
 
 
 def tell_tagged(result: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from lib_lora_cook.captioning.base import (
     Choice,
     Several,
     Tags,
+    at_once,
     average,
     chosen,
     expanded,
@@ -104,5 +105,6 @@ def test_several_are_averaged_over_those_that_know_a_tag() -> None:
     assert mean.general == pytest.approx({"a": 0.7, "b": 0.2, "c": 0.6})
     assert mean.rating == {"safe": 1.0} and mean.more == {"artist": {"x": 0.5}}
     both = Several([Fixed(one), Plain(other)])
+    assert at_once(both) == 0, "one of them knows of no threads"
     assert both.predict([ready(both, "x"), "x"]) == [mean, mean]
     assert both.predict([]) == []

@@ -45,12 +45,33 @@ def test_a_folder_is_loaded_and_tells_tags_by_category(tmp_path: Path) -> None:
     assert tagger.predict([]) == []
 
 
+@pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("batch", ["N", 1, 2])
-def test_pictures_come_back_in_order_whatever_the_batch(tmp_path: Path, batch: object) -> None:
-    tagger = onnx_tagger.load(write_tagger(tmp_path / "means", batch))
+def test_pictures_come_back_in_order_whatever_the_batch(
+    tmp_path: Path, batch: object, many: bool
+) -> None:
+    tagger = onnx_tagger.load(write_tagger(tmp_path / "means", batch), many=many)
     images = [Image.new("RGB", (8, 8), (value, 0, 0)) for value in range(0, 250, 25)]
     found = [round(tags.character["red_(series)"] * 255) for tags in tagger.predict(images)]
     assert found == list(range(0, 250, 25))
+
+
+@pytest.mark.parametrize(
+    ("provider", "batch", "many", "found"),
+    [("CPU", "N", True, (4, 1)), ("CPU", "N", False, (0, 8)), ("CPU", 2, True, (0, 2)),
+     ("CUDA", "N", True, (0, 8))],
+)  # fmt: skip
+def test_each_core_takes_a_picture_of_its_own_where_there_are_many_and_no_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, batch: object, many: bool,
+    found: tuple[int, int],
+) -> None:  # fmt: skip
+    folder = write_tagger(tmp_path / "means", batch)
+    monkeypatch.setattr(onnx_tagger, "_cores", lambda: 4)
+    monkeypatch.setattr(onnx_tagger, "_on_gpu", lambda: provider == "CUDA")
+    tagger = onnx_tagger.load(folder, many=many)
+    assert (tagger.at_once, tagger.batch) == found
+    threads = tagger.session.get_session_options().intra_op_num_threads
+    assert threads == (1 if tagger.at_once else 4)
 
 
 def test_outputs_that_are_logits_go_through_a_sigmoid(tmp_path: Path) -> None:

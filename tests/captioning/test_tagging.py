@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -48,6 +49,25 @@ def test_pictures_keep_their_order_and_a_bad_one_stops_nothing(folder: Path) -> 
     assert names == [f"red_{int(image.path.stem)}" for image, _ in seen]
     assert len(seen) == 40 and [path.name for path, _ in failed] == ["05.png"] * 2
     assert max(tagger.batches) == 8
+
+
+def test_who_can_be_asked_from_many_threads_is_asked_for_a_picture_at_a_time(folder: Path) -> None:
+    (folder / "05.png").write_bytes(b"nothing")
+    failed: list[Failure] = []
+    tagger, meeting = Brightness(), Barrier(2)
+
+    class Patient(Brightness):
+        at_once = 2
+
+        def predict(self, images: Sequence[Image.Image]) -> list[Tags]:
+            meeting.wait(timeout=10)  # for the other thread
+            return tagger.predict(images)
+
+    seen = list(tag_pictures(scan_captions(folder) * 2, Patient(), failed))
+    names = [next(iter(tags.general)) for _, tags in seen]
+    assert names == [f"red_{int(image.path.stem)}" for image, _ in seen]
+    assert len(seen) == 40 and [path.name for path, _ in failed] == ["05.png"] * 2
+    assert set(tagger.batches) == {1}
 
 
 def test_a_whole_dataset_is_one_operation_whatever_the_number_of_writes(

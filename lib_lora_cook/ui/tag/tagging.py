@@ -226,7 +226,7 @@ def tag_work(folder: Path, wish: Wish, finer: Finer, bench: Bench) -> Work:
         from ...captioning.find import find_tagger
         from ...captioning.tagging import Tagging, tag_dataset
 
-        tagger = find_tagger(wish.taggers, host.taggers(), host.tagger_dir, job)
+        tagger = find_tagger(wish.taggers, host.taggers(), host.tagger_dir, job, many=True)
         choice = choice_of(tagger, asked, finer)
         with job.stage(texts.TAGGING):
             result = tag_dataset(folder, tagger, Tagging(choice, wish.when), job)
