@@ -139,6 +139,11 @@ class Visitor:
         field.fill(text)
         field.blur()
 
+    def pick(self, name: str, label: str) -> None:
+        """Choose from a list that opens."""
+        self.part(name).locator("input").first.click()
+        self.page.get_by_test_id("dropdown-option").filter(has_text=label).first.click()
+
     def unfold(self, name: str) -> None:
         """Open a fold, and wait until gradio has filled what is in it: 6 makes it only then."""
         self.part(name).locator("button, .label-wrap").first.click()

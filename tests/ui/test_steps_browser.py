@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -157,4 +158,36 @@ def test_captions_are_filtered_written_in_place_undone_and_saved(
     read = (tmp_path / "mine" / "00.txt").read_text(encoding="utf-8")
     assert read.endswith(("tag 29,", "tag 29"))
     assert visitor.part("page").locator("[onclick], [onerror]").count() == 0
+    visitor.leave()
+
+
+def test_captions_come_from_other_files_and_go_into_kohya_s(
+    browser: Any, fake: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, text in {"a": "kafka, <b>solo</b>", "b": "smile"}.items():
+        (folder / f"{name}.png").write_bytes(picture(len(text)))
+        (folder / f"{name}.caption").write_text(text, encoding="utf-8")
+    visitor = Visitor(browser, fake)
+    visitor.fill("dataset", str(folder))
+    visitor.until("gather_found", "2 pictures")
+    visitor.open("Tag")
+    visitor.unfold("other")
+    visitor.press("other_look", "Show the difference")
+    visitor.until("other_told", "2 captions would change")
+    visitor.until("other_told", "kafka, <b>solo</b>")
+    assert list(folder.glob("*.txt")) == []
+    visitor.press("other_read", "Read captions in")
+    visitor.until("now", "2 captions written")
+    read = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))]
+    assert read == ["kafka, <b>solo</b>", "smile"]
+    visitor.pick("other_kind", "kohya's metadata")
+    visitor.press("other_write", "Write captions out")
+    visitor.until("now", "2 captions written into metadata.json")
+    written = json.loads((folder / "metadata.json").read_bytes())
+    assert written[str(folder / "b.png")]["tags"] == "smile"
+    visitor.pick("other_kind", "the pictures' names")
+    visitor.press("other_write", "Write captions out")
+    visitor.until("other_told", "Captions cannot be written into names")
     visitor.leave()
