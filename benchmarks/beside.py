@@ -4,10 +4,11 @@
         python -m benchmarks.beside --network LoRA LoHa --rounds 2
 
 Model and pictures are random. Every run is a process of its own, ours and theirs in turn: seconds a
-step (median, the first left out), the most memory of the process, seconds from the start to the
-first step. LoRA is sd-scripts' networks.lora; LoCon and LoHa are lycoris.kohya. Without
-LORA_COOK_SD_SCRIPTS only ours are measured. LORA_COOK_SD_SCRIPTS_TOKENIZERS may name a folder for
-its --tokenizer_cache_dir. Run it from the repository's root: it shares the tests' models.
+step (median, the first left out), the most memory of the process, seconds from the start to the end
+of the first step; ours also from where the model is loaded and the run is asked for. LoRA is
+sd-scripts' networks.lora; LoCon and LoHa are lycoris.kohya. Without LORA_COOK_SD_SCRIPTS only ours
+are measured. LORA_COOK_SD_SCRIPTS_TOKENIZERS may name a folder for its --tokenizer_cache_dir. Run
+it from the repository's root: it shares the tests' models.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class Case:
     side: int
     batch: int
     steps: int
+    pictures: int
+
+    def pictures_in(self, folder: Path) -> Path:
+        """Where the pictures lie."""
+        return folder / f"pictures-{self.side}-{self.pictures}"
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(options.folder or temporary)
         if not (folder / "model").is_dir():
             write_model(folder / "model")
-        write_pictures(folder / "pictures", options.side, options.batch * options.steps)
         found = []
         for number in range(options.rounds):
             for network, precision in ((n, p) for n in options.network for p in options.precision):
-                case = Case(network, precision, options.side, options.batch, options.steps)
+                case = Case(network, precision, options.side, options.batch, options.steps,
+                            options.pictures)  # fmt: skip
+                write_pictures(case, folder)
                 for program in programs()[:: 1 if number % 2 else -1]:
                     found.append(program(case, folder))
                     print(json.dumps(asdict(found[-1])) if options.json else row(found[-1]),
@@ -92,6 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--side", type=int, default=256, help="pixels of a side")
     parser.add_argument("--batch", type=int, default=2, help="pictures a step")
     parser.add_argument("--steps", type=int, default=4, help="of each run; the first is left out")
+    parser.add_argument("--pictures", type=int, default=20, help="in the dataset")
     parser.add_argument("--rounds", type=int, default=1, help="how often all are run in turn")
     parser.add_argument("--folder", help="where model and pictures are kept for the next time")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -125,16 +133,17 @@ def write_model(folder: Path) -> None:
     ).save_pretrained(str(folder))  # fmt: skip
 
 
-def write_pictures(folder: Path, side: int, count: int) -> None:
-    """As many pictures of one size as the steps take, each with a caption."""
+def write_pictures(case: Case, folder: Path) -> None:
+    """As many pictures of one size as the case asks for, each with a caption."""
     import numpy as np
     from PIL import Image
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for index in range(count):
+    here = case.pictures_in(folder)
+    here.mkdir(parents=True, exist_ok=True)
+    for index in range(case.pictures):
         blocks = np.random.default_rng(index).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(blocks).resize((side, side)).save(folder / f"{index}.png")
-        (folder / f"{index}.txt").write_text("a red star, girl, solo, hair", encoding="utf-8")
+        Image.fromarray(blocks).resize((case.side, case.side)).save(here / f"{index}.png")
+        (here / f"{index}.txt").write_text("a red star, girl, solo, hair", encoding="utf-8")
 
 
 def run_ours(case: Case, folder: Path) -> Measured:
@@ -146,12 +155,12 @@ def run_ours(case: Case, folder: Path) -> Measured:
         "train_batch_size": case.batch, "max_train_steps": case.steps, "unet_lr": 5e-4,
         "text_encoder_lr": 1e-4, "optimizer_type": "AdamW", "clip_skip": 2, "min_snr_gamma": 5.0,
         "max_token_length": 75, "mixed_precision": case.precision, "seed": 42,
-        "cache_latents_to_disk": False,
+        "cache_latents_to_disk": False, "vae_batch_size": 1,  # sd-scripts' default
     }  # fmt: skip
     if case.network != "LoRA":
         table |= {"conv_dim": CONV_DIM, "conv_alpha": CONV_ALPHA}
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
-    lines += ["[[subsets]]", f"image_dir = {json.dumps(str(folder / 'pictures'))}",
+    lines += ["[[subsets]]", f"image_dir = {json.dumps(str(case.pictures_in(folder)))}",
               "num_repeats = 1", "shuffle_caption = true"]  # fmt: skip
     run = folder / "ours.toml"
     run.write_text("\n".join(lines), encoding="utf-8")
@@ -186,7 +195,7 @@ def run_theirs(case: Case, folder: Path) -> Measured:
     dataset.write_text(
         '[general]\nshuffle_caption = true\ncaption_extension = ".txt"\n[[datasets]]\n'
         f"resolution = {case.side}\nbatch_size = {case.batch}\n[[datasets.subsets]]\n"
-        f"image_dir = {json.dumps(str(folder / 'pictures'))}\nnum_repeats = 1\n",
+        f"image_dir = {json.dumps(str(case.pictures_in(folder)))}\nnum_repeats = 1\n",
         encoding="utf-8",
     )
     network = ["--network_module", "networks.lora"]

@@ -81,7 +81,7 @@ class ConsoleJob(Job):
         self._open_line = 0
         self._name = ""
         self._start = self._next_line = 0.0
-        self._first = self._done = 0
+        self._first = self._done = self._total = 0
         self._begin("")
 
     @property
@@ -95,9 +95,9 @@ class ConsoleJob(Job):
     def report(self, done: int, total: int, text: str = "") -> None:
         with self._lock:
             now = time.monotonic()
-            if done < self._done:
+            if done < self._done or self._total not in (0, total):
                 self._start, self._first = now, done
-            self._done = done
+            self._done, self._total = done, total
             finished = total > 0 and done >= total
             if now < self._next_line and not finished:
                 return
@@ -128,7 +128,7 @@ class ConsoleJob(Job):
     def _begin(self, name: str) -> None:
         self._name = name
         self._start = time.monotonic()
-        self._first = self._done = 0
+        self._first = self._done = self._total = 0
         self._next_line = self._start if self._tty else self._start + _PLAIN_SECONDS
 
     def _line(self, done: int, total: int, text: str, now: float) -> str:

@@ -62,6 +62,19 @@ class StopsAt(Job):
         self.seen = event.step
 
 
+class Listening:
+    """How many pictures were encoded so far."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, inner = 0, DiffusersModel.encode_images
+
+        def listened(model: Any, pixels: Tensor, generators: Any) -> Tensor:
+            self.count += len(pixels)
+            return inner(model, pixels, generators)
+
+        monkeypatch.setattr(DiffusersModel, "encode_images", listened)
+
+
 def test_each_epoch_has_its_file_and_the_last_one_has_the_plain_name(
     tmp_path: Path, host: Any, sd1_folder: Path
 ) -> None:
@@ -265,18 +278,57 @@ def test_a_resume_with_another_caption_is_refused(
 def test_the_second_run_encodes_no_picture(
     tmp_path: Path, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded: list[int] = []
-    inner = DiffusersModel.encode_images
-
-    def listened(self: Any, pixels: Tensor, generators: Any) -> Tensor:
-        encoded.append(len(pixels))
-        return inner(self, pixels, generators)
-
-    monkeypatch.setattr(DiffusersModel, "encode_images", listened)
+    encoded = Listening(monkeypatch)
     host = StandaloneHost(tmp_path / "home")
     runs = [cook_tiny(tiny_run(tmp_path, sd1_folder, max_train_epochs=1), host) for _ in range(2)]
-    assert sum(encoded) == 5
+    assert encoded.count == 5
     assert runs[0].losses == runs[1].losses
+
+
+EACH_RUN = {"cache_latents_to_disk": False, "vae_batch_size": 1, "save_precision": "float"}
+
+
+def test_the_first_step_waits_for_its_own_pictures_alone(
+    tmp_path: Path, host: Any, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run ends in the same bits as one that encodes all of them first."""
+    config, counts, encoded = tiny_run(tmp_path, sd1_folder, **EACH_RUN), [], Listening(monkeypatch)
+    early = cook_tiny(config, host, lambda event: counts.append(encoded.count))
+    assert 1 <= counts[0] <= 2 and counts[1:] == [5] * (len(counts) - 1)
+    monkeypatch.setattr("lib_lora_cook.cook.run.take_turns", lambda model: True)
+    late = cook_tiny(config, host, lambda event: counts.append(encoded.count))
+    assert counts[len(counts) // 2 :] == [10] * (len(counts) // 2)
+    assert early.losses == late.losses
+    assert_same_file(early.cooked.loras[-1], late.cooked.loras[-1])
+
+
+def test_a_stop_while_pictures_are_encoded_keeps_the_step_and_goes_on_to_the_same_tensors(
+    tmp_path: Path, sd1_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    encoded = Listening(monkeypatch)
+    host = StandaloneHost(tmp_path / "home", cancelled=lambda: encoded.count == 3)
+    config = tiny_run(tmp_path, sd1_folder, **EACH_RUN)
+    stopped = cook_tiny(config, host).cooked
+    assert (stopped.stopped, stopped.steps, encoded.count) == ("cancelled", 1, 3)
+    assert [it.name for it in stopped.loras] == ["tiny-step00000001.safetensors"]
+    encoded.count = 100
+    resumed = cook_tiny(config, host, resume=True)
+    whole = cook_tiny(tiny_run(tmp_path, sd1_folder, **EACH_RUN, output_dir="other"), host)
+    assert_same_file(resumed.cooked.loras[-1], whole.cooked.loras[-1])
+
+
+def test_a_broken_picture_is_told_before_anything_is_written(
+    tmp_path: Path, host: Any, sd1_folder: Path
+) -> None:
+    config = tiny_run(tmp_path, sd1_folder, **EACH_RUN)
+    for path in (tmp_path / "pictures").glob("*.png"):
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) - 60])
+        with pytest.raises(UserError, match=path.name):
+            cook_tiny(config, host)
+        path.write_bytes(data)
+    assert not (tmp_path / "loras").exists()
 
 
 def test_going_on_from_a_file_starts_with_its_weights(

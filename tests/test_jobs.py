@@ -51,6 +51,16 @@ def test_without_a_terminal_there_is_a_line_every_two_seconds_and_one_at_the_end
     assert "\r" not in stream.getvalue()
 
 
+def test_another_total_is_another_count_with_a_clock_of_its_own(time: Clock) -> None:
+    stream = io.StringIO()
+    job = ConsoleJob(stream)
+    for done, total in ((1, 100), (2, 8), (8, 8), (2, 100), (3, 100)):
+        time.now += 3
+        job.report(done, total)
+    lines = stream.getvalue().splitlines()
+    assert "2.0/s, 0:03 in all" in lines[2] and "3.0 s each, 4:51 left" in lines[-1]
+
+
 def test_on_a_terminal_one_line_is_rewritten_and_closed(time: Clock) -> None:
     stream = Terminal()
     job = ConsoleJob(stream)

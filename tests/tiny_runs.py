@@ -20,7 +20,7 @@ from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import Job, null_job
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.training.batches import Batches
-from lib_lora_cook.training.latents import encode_latents
+from lib_lora_cook.training.latents import LatentStore
 from lib_lora_cook.training.pictures import read_pictures
 from lib_lora_cook.training.train import Event, Step, Trainer, make_trainer, train
 
@@ -134,7 +134,7 @@ def make_tiny_trainer(config: TrainingConfig, pipeline: Any) -> Trainer:
     """A trainer over a pipeline in memory; its network is not on the layers yet."""
     model = DiffusersModel(pipeline, config.model)
     pictures = read_pictures(config)
-    store = encode_latents(pictures, model, None, 4, null_job)
+    store = LatentStore(pictures, model, None, 4, null_job)
     batches = Batches(pictures, store, config)
     return make_trainer(config, model, build_network(config, model), batches, print)
 

@@ -74,6 +74,7 @@ class Kitchen:
                 cooked.steps = self.trainer.loop.step
                 if not owes_an_end(self.trainer):
                     self.rest()
+                    self.stock_up()
                 began = time.monotonic()
         except Cancelled:
             cooked.settled = None if self.is_stopped() else self.settled or None
@@ -118,6 +119,11 @@ class Kitchen:
             stopped = self.is_stopped()
         if self.trainer.crew.any(stopped):
             raise Cancelled
+
+    def stock_up(self) -> None:
+        """Encode what the first step did not need, so that what is wrong there is told early."""
+        if self.trainer.loop.step < self.trainer.total_steps:
+            self.trainer.batches.latents.fill(self.rest)
 
     def is_stopped(self) -> bool:
         """Whether the person or the WebUI has asked for a stop."""

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Job
 from ..training.batches import Batches, repeated
-from ..training.latents import encode_latents
+from ..training.latents import LatentStore
 from ..training.memory import forget_peak, peak_bytes
 from ..training.pictures import Picture, read_pictures
 from ..training.train import Step, make_trainer, train
@@ -53,7 +53,8 @@ def measure_run(config: TrainingConfig, host: Host, job: Job) -> Measured:
     with host.borrow_model(config.model, config.loop.mixed_precision) as model:
         network = build_network(short, model)
         forget_peak(model.device)
-        store = encode_latents(tried, model, None, config.loop.vae_batch_size, job)
+        store = LatentStore(tried, model, None, config.loop.vae_batch_size, job)
+        store.fill()
         with network:
             trainer = make_trainer(short, model, network, Batches(tried, store, short), job.log)
             times = [time.perf_counter()]

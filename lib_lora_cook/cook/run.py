@@ -12,12 +12,13 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..jobs import Job
 from ..models.trainable import TrainableModel
+from ..models.waiting import place_of
 from ..networks.attach import make_network
 from ..networks.continued import continued_network, with_ranks_of_file
 from ..networks.targets import network_targets
 from ..training.batches import Batches
 from ..training.distributed import joined
-from ..training.latents import encode_latents
+from ..training.latents import LatentStore
 from ..training.pictures import read_pictures
 from ..training.state import share_loop
 from ..training.train import fixed_seed, make_trainer
@@ -58,9 +59,13 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
             network = build_network(config, model)
             folder, several = latents_folder(config, host), config.loop.vae_batch_size
             if crew.size > 1 and folder:  # Each encodes its share, and then finds the others'.
-                encode_latents(pictures[crew.rank :: crew.size], model, folder, several, job)
+                LatentStore(pictures[crew.rank :: crew.size], model, folder, several, job).fill()
                 crew.any(False)
-            store = encode_latents(pictures, model, folder, several, job)
+            store = LatentStore(pictures, model, folder, several, job)
+            if crew.size > 1 or take_turns(model):
+                store.fill()
+            else:  # The first step encodes what it needs, and the kitchen behind it what is left.
+                store.check()
             batches = Batches(pictures, store, config)
             with network:
                 trainer = make_trainer(config, model, network, batches, job.log)
@@ -103,6 +108,11 @@ def build_network(config: TrainingConfig, model: TrainableModel) -> Any:
             targets = network_targets(layers, config.network, config.optimizer)
             network = make_network(targets, config.network)
     return network.to(model.device)  # its layer may wait elsewhere
+
+
+def take_turns(model: TrainableModel) -> bool:
+    """Whether parts of the model wait in main memory while others work."""
+    return any(place_of(it).type != model.device.type for it in model.movable()["medvram"])
 
 
 def latents_folder(config: TrainingConfig, host: Host) -> Path | None:

@@ -58,12 +58,12 @@ class Batches:
         """How many batches an epoch has."""
         return len(self._order(0))
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of one epoch, counted from 1."""
+    def epoch(self, number: int, done: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, counted from 1, but for those that are done already."""
         order, summed = self._order(number), self.config.loop.gradient_accumulation_steps
         steps, _ = steps_of(len(order), self.config.loop)
         before = (number - 1) * -(-len(order) // summed)
-        for index, chosen in enumerate(order):
+        for index, chosen in islice(enumerate(order), done, None):
             when = Moment(number, before + index // summed, steps)
             yield self._make(chosen, when, random.Random(f"{self.seed}:{number}:{index}"))
 

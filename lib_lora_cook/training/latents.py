@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..dataset.images import content_hash
+from ..dataset.images import content_hash, open_reduced
 from ..errors import UserError
 from ..jobs import Job
 from ..models.trainable import TrainableModel
@@ -38,58 +38,86 @@ class Encoded:
     """[h, w] in 0..1: how much each latent pixel counts."""
 
 
+Place = tuple[object, ...]
+"""What tells one view of a run from the others."""
+
+
+@dataclass
 class LatentStore:
-    """The latents of a run, by picture and mirroring."""
+    """The latents of a run: found in the folder, or encoded when one is first asked for.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], Encoded] = {}
+    Which views are encoded together is settled here, so that the order in which they are asked for
+    changes no bit of them.
+    """
 
-    def put(self, view: View, encoded: Encoded) -> None:
-        """Keep one view."""
-        self._kept[_place(*view)] = encoded
+    pictures: Sequence[Picture]
+    model: TrainableModel
+    folder: Path | None
+    """Keeps them for the next run; None does not."""
+    batch_size: int
+    job: Job
+
+    def __post_init__(self) -> None:
+        self.files = LatentFiles(self.folder, self.job.log)
+        self._kept: dict[Place, Encoded] = {}
+        vae = self.model.vae_fingerprint()
+        views = [(it, mirror) for it in self.pictures for mirror in _mirrorings(it)]
+        self._names = {_place(*view): latent_name(view, vae) for view in views}
+        missing = [view for view in views if not self._find(_place(*view))]
+        groups = _batched(missing, self.batch_size)
+        self._waiting = {_place(*view): group for group in groups for view in group}
+
+    def _find(self, place: Place) -> bool:
+        """Take a view from the folder; whether it is there."""
+        known = self.files.read(self._names[place])
+        if known is not None:
+            self._kept[place] = Encoded(known["latents"], known.get("mask"))
+        return known is not None
 
     def of(self, picture: Picture, *, mirrored: bool = False) -> Encoded:
-        """What was kept of one view."""
-        return self._kept[_place(picture, mirrored)]
+        """One view. UserError where its picture is encoded to something that is no number."""
+        place = _place(picture, mirrored)
+        if place in self._waiting:
+            self._encode([self._waiting[place]])
+        return self._kept[place]
+
+    def check(self) -> None:
+        """UserError where a file that is to be encoded, or the mask beside it, is not whole."""
+        pictures = (picture for group in self._waiting.values() for picture, _ in group)
+        paths = dict.fromkeys(it for own in pictures for it in (own.image.path, own.mask) if it)
+        with ThreadPoolExecutor() as pool:
+            for done, _ in enumerate(pool.map(partial(open_reduced, side=1), paths), 1):
+                self.job.report(done, len(paths), "checking pictures")
+
+    def fill(self, between: Callable[[], None] = lambda: None) -> None:
+        """Encode all that was not asked for yet, and call `between` behind every few."""
+        groups = {id(group): group for group in self._waiting.values()}
+        self._encode(list(groups.values()), between)
+
+    def _encode(self, groups: list[list[View]], between: Callable[[], None] | None = None) -> None:
+        if not groups:
+            return
+        with self.model.encoding():
+            for group, pixels, masks in _read_ahead(groups):
+                names = [self._names[_place(*view)] for view in group]
+                latents = _encoded(group, pixels, self.model, names)
+                for view, name, row, mask in zip(group, names, latents, masks, strict=True):
+                    kept = {"latents": row} | ({} if mask is None else {"mask": mask})
+                    self.files.write(name, kept)
+                    self._kept[_place(*view)] = Encoded(row, mask)
+                    self._waiting.pop(_place(*view), None)
+                if between:
+                    done = len(self._names) - len(self._waiting)
+                    self.job.report(done, len(self._names), "encoding pictures")
+                    between()
+        if not self._waiting:
+            self.files.trim()
 
 
-def _place(picture: Picture, mirrored: bool) -> tuple[object, ...]:
+def _place(picture: Picture, mirrored: bool) -> Place:
     """Two subsets may hold the same picture and treat it differently."""
     subset = picture.subset
     return picture.image.path, mirrored, subset.random_crop, subset.alpha_mask, picture.mask
-
-
-def encode_latents(
-    pictures: Sequence[Picture], model: TrainableModel, folder: Path | None, batch_size: int,
-    job: Job,
-) -> LatentStore:  # fmt: skip
-    """The latents of every picture; `folder` keeps them for the next run, None does not.
-
-    UserError where a picture cannot be read, or is encoded to something that is no number.
-    """
-    store, vae, files = LatentStore(), model.vae_fingerprint(), LatentFiles(folder, job.log)
-    views = [(it, mirror) for it in pictures for mirror in _mirrorings(it)]
-    names = {id(view): latent_name(view, vae) for view in views}
-    missing = []
-    for view in views:
-        known = files.read(names[id(view)])
-        if known is None:
-            missing.append(view)
-        else:
-            store.put(view, Encoded(known["latents"], known.get("mask")))
-    done = len(views) - len(missing)
-    with model.encoding() if missing else nullcontext():
-        for batch, pixels, masks in _read_ahead(_batched(missing, batch_size)):
-            latents = _encode(batch, pixels, model, names)
-            for view, row, mask in zip(batch, latents, masks, strict=True):
-                store.put(view, Encoded(row, mask))
-                files.write(
-                    names[id(view)], {"latents": row} | ({} if mask is None else {"mask": mask})
-                )
-            done += len(batch)
-            job.report(done, len(views), "encoding pictures")
-    files.trim()
-    return store
 
 
 def latent_name(view: View, vae: str) -> str:
@@ -109,25 +137,25 @@ def latent_name(view: View, vae: str) -> str:
     return f"{name[:2]}/{name}.safetensors"
 
 
-def _encode(
-    batch: Sequence[View], pixels: Tensor, model: TrainableModel, names: dict[int, str]
+def _encoded(
+    group: Sequence[View], pixels: Tensor, model: TrainableModel, names: Sequence[str]
 ) -> Tensor:
     """[B, 4, h, w] on the CPU. The posterior is sampled by a seed from each view's own name.
 
     Where memory runs out, each half by itself: SDXL's VAE takes 2.5 GiB a picture in fp32.
     """
-    seeds = [int(names[id(view)].split("/")[1][:15], 16) for view in batch]
+    seeds = [int(name.split("/")[1][:15], 16) for name in names]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    half, latents = len(batch) // 2, None
+    half, latents = len(group) // 2, None
     try:
         latents = model.encode_images(pixels, generators).float().cpu().contiguous()
     except OUT_OF_MEMORY:
         if not half:
             raise
     if latents is None:  # Out of the except clause: the error holds on to what was computed.
-        parts = ((batch[:half], pixels[:half]), (batch[half:], pixels[half:]))
-        return torch.cat([_encode(*it, model, names) for it in parts])
-    for (picture, _), row in zip(batch, latents, strict=True):
+        parts = (slice(half), slice(half, None))
+        return torch.cat([_encoded(group[it], pixels[it], model, names[it]) for it in parts])
+    for (picture, _), row in zip(group, latents, strict=True):
         if not row.isfinite().all():
             raise UserError(
                 "The VAE turns this picture into something that is no number", picture.image.path,
@@ -145,7 +173,7 @@ def _read(batch: list[View]) -> Read:
     return batch, pixels, [read_mask(picture, mirrored=mirror) for picture, mirror in batch]
 
 
-def _read_ahead(batches: Iterator[list[View]]) -> Iterator[Read]:
+def _read_ahead(batches: Sequence[list[View]]) -> Iterator[Read]:
     """Each batch, read by another thread while the one before is encoded."""
     ahead: Future[Read] | None = None
     with ThreadPoolExecutor(1) as pool:

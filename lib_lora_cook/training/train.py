@@ -121,7 +121,7 @@ def train(trainer: Trainer) -> Iterator[Event]:
     loop.network.train()
     # A run that was stopped between its last step and its last epoch's end still owes that end.
     while loop.step < trainer.total_steps or loop.ended < loop.step:
-        rest = islice(trainer.batches.epoch(loop.epoch), loop.batch, None)
+        rest = trainer.batches.epoch(loop.epoch, loop.batch)
         while loop.step < trainer.total_steps:
             batches = list(islice(rest, config.loop.gradient_accumulation_steps))
             if not batches:

@@ -61,7 +61,7 @@ def test_a_file_of_another_kind_is_refused_before_the_model_is_borrowed(
 def test_a_file_of_another_family_is_refused_before_a_picture_is_encoded(
     tmp_path: Path, host: Any, sdxl_folder: Path, first: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib_lora_cook.cook.run.encode_latents", None)
+    monkeypatch.setattr("lib_lora_cook.cook.run.LatentStore", None)
     config = tiny_run(tmp_path, sdxl_folder, network_weights=str(first), **SHORT)
     with pytest.raises(UserError, match="not in this model, such as lora_te_.* SD1 or SD2"):
         cook_tiny(config, host)

@@ -22,7 +22,7 @@ from lib_lora_cook.config import (
 from lib_lora_cook.errors import UserError
 from lib_lora_cook.jobs import Job, null_job
 from lib_lora_cook.models.diffusers import DiffusersModel
-from lib_lora_cook.training.latents import encode_latents
+from lib_lora_cook.training.latents import LatentStore
 from lib_lora_cook.training.memory import OUT_OF_MEMORY
 from lib_lora_cook.training.pictures import Picture, read_pictures
 from tests.tiny_models import tiny_sd1
@@ -63,7 +63,8 @@ class Found:
     """The latents of a run."""
 
     def __init__(self, *asked: Any) -> None:
-        self.store = encode_latents(*asked)
+        self.store = LatentStore(*asked)
+        self.store.fill()
 
     def of(self, picture: Picture, *, mirrored: bool = False) -> Tensor:
         return self.store.of(picture, mirrored=mirrored).latents
@@ -173,6 +174,54 @@ def test_a_picture_that_breaks_off_is_named_and_nothing_of_it_is_kept(tmp_path: 
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_broken_file_is_named_before_anything_is_encoded(tmp_path: Path) -> None:
+    folder, masks = write_pictures(tmp_path / "a", 2), write_pictures(tmp_path / "m", 2, "", 5)
+    pictures, model = masked(folder, masks), Encoder()
+    for path in (masks / "1.png", folder / "0.png"):
+        data = path.read_bytes()
+        LatentStore(pictures, model, None, 4, null_job).check()  # type: ignore[arg-type]
+        path.write_bytes(data[: len(data) - 60])
+        with pytest.raises(UserError, match=path.name):
+            LatentStore(pictures, model, None, 4, null_job).check()  # type: ignore[arg-type]
+        path.write_bytes(data)
+    assert model.batches == []
+
+
+class Grouped(Encoder):
+    """What it makes of a picture depends on how many come with it, as rounding does."""
+
+    def encode_images(self, pixels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        return super().encode_images(pixels, generators) + len(pixels)
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_what_is_asked_for_first_is_encoded_first_and_to_the_same_bits(
+    tmp_path: Path, first: int
+) -> None:
+    pictures = pictures_of(write_pictures(tmp_path / "a"), flip_aug=True)
+    whole = encode(pictures, Grouped(), None)
+    model: Any = Grouped()
+    store = LatentStore(pictures, model, None, 2, null_job)
+    assert model.batches == []
+    for _ in range(2):
+        store.of(pictures[first])
+        assert len(model.batches) == 1
+    store = LatentStore(pictures, model, None, 4, null_job)
+    store.of(pictures[first], mirrored=True)
+    store.fill()
+    for picture in pictures:
+        for mirrored in (False, True):
+            latents = store.of(picture, mirrored=mirrored).latents
+            assert torch.equal(latents, whole.of(picture, mirrored=mirrored))
+
+
+def test_one_picture_in_two_subsets_is_two_pictures(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "a", 1)
+    plain, masked = pictures_of(folder)[0], pictures_of(folder, alpha_mask=True)[0]
+    store = encode([plain, masked], Encoder(), None).store
+    assert store.of(plain).mask is None and store.of(masked).mask is not None
+
+
 def test_progress_counts_every_picture(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
 
@@ -181,7 +230,7 @@ def test_progress_counts_every_picture(tmp_path: Path) -> None:
             told.append((done, total))
 
     pictures = pictures_of(write_pictures(tmp_path / "a"))
-    encode_latents(pictures, Encoder(), None, 2, Told())  # type: ignore[arg-type]
+    LatentStore(pictures, Encoder(), None, 2, Told()).fill()  # type: ignore[arg-type]
     assert told[-1] == (5, 5)
 
 
@@ -300,7 +349,8 @@ def test_a_disk_that_refuses_is_told_once_and_the_run_goes_on(tmp_path: Path) ->
     pictures = pictures_of(write_pictures(tmp_path / "a"))
     (tmp_path / "cache").write_text("a file stands where the folder should")
     job: Any = Told()
-    store = encode_latents(pictures, Encoder(), tmp_path / "cache", 1, job)
+    store = LatentStore(pictures, Encoder(), tmp_path / "cache", 1, job)  # type: ignore[arg-type]
+    store.fill()
     plain = encode(pictures, Encoder(), None)
     assert all(torch.equal(store.of(it).latents, plain.of(it)) for it in pictures)
     assert len(told) == 1 and "not kept for the next run" in told[0]
