@@ -135,6 +135,7 @@ def make_tiny_trainer(config: TrainingConfig, pipeline: Any) -> Trainer:
     model = DiffusersModel(pipeline, config.model)
     pictures = read_pictures(config)
     store = LatentStore(pictures, model, None, 4, null_job)
+    store.fill()
     batches = Batches(pictures, store, config)
     return make_trainer(config, model, build_network(config, model), batches, print)
 
