@@ -96,10 +96,8 @@ class StandaloneHost:
         precision = "fp16" if torch.cuda.is_available() else "no"
         with (
             self.borrow_model(config, precision) as model,
-            wardrobe_of(loras, model.layers(), model.dtype) as wardrobe,
+            wardrobe_of(loras, model.layers(), model.dtype, model.device) as wardrobe,
         ):
-            for network in wardrobe.networks.values():
-                network.to(model.device)  # a layer may wait elsewhere
             yield wardrobe
 
     @torch.no_grad()

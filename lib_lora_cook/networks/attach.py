@@ -137,15 +137,15 @@ class Each:
         self.weights = torch.tensor(weights)
         self._tiled: dict[tuple[Any, ...], Tensor] = {}
 
-    def beside(self, added: Tensor) -> Tensor:
+    def beside(self, made: Tensor) -> Tensor:
         """The weights as a factor of [B, ...]; all layers of a step ask for a few shapes.
 
         Guidance lays the same pictures behind each other: B is a multiple of the number of weights.
         """
-        key = (len(added), added.ndim, added.dtype, added.device)
+        key = (len(made), made.ndim, made.dtype, made.device)
         if key not in self._tiled:
-            tiled = self.weights.to(added).repeat(len(added) // len(self.weights))
-            self._tiled[key] = tiled.view(-1, *[1] * (added.ndim - 1))
+            tiled = self.weights.to(made).repeat(len(made) // len(self.weights))
+            self._tiled[key] = tiled.view(-1, *[1] * (made.ndim - 1))
         return self._tiled[key]
 
 
@@ -153,9 +153,11 @@ def weighed(adapter: Any, each: Each) -> Forward:
     """A layer's forward with a weight for each picture, [B, ...] -> [B, ...]."""
 
     def forward(x: Tensor, *more: Any, **named: Any) -> Tensor:
-        added: Tensor = adapter.bypass_forward_diff(x)
         plain: Tensor = adapter.org_forward(x, *more, **named)
-        return torch.addcmul(plain, added, each.beside(added))
+        factor = each.beside(plain)
+        if isinstance(adapter, LowRank):
+            return adapter.added_to(plain, x, factor)
+        return torch.addcmul(plain, adapter.bypass_forward_diff(x), factor)
 
     return forward
 

@@ -16,7 +16,7 @@ from lib_lora_cook.hosts.base import GenerateRequest
 from lib_lora_cook.hosts.dressed import PIXELS, batches, encode_apart
 from lib_lora_cook.networks.attach import Network, make_network
 from lib_lora_cook.networks.targets import Target
-from lib_lora_cook.networks.wardrobe import LoraWardrobe
+from lib_lora_cook.networks.wardrobe import LoraWardrobe, Outfit
 
 LORA = Path("a.safetensors")
 
@@ -86,7 +86,7 @@ def wardrobe(text: nn.Linear) -> LoraWardrobe:
     )
     adapter: Any = network.adapters["lora_te_text"]
     nn.init.normal_(adapter.lora_up.weight)
-    return LoraWardrobe({LORA: network})
+    return LoraWardrobe({LORA: Outfit(network, list(network.parameters()))})
 
 
 def test_each_picture_is_told_what_its_weight_makes_of_the_prompt(
