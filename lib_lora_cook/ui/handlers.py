@@ -12,12 +12,13 @@ from typing import Any
 import gradio as gr
 
 from .. import config_file
-from ..config import SweepConfig
+from ..config import SweepConfig, TrainingConfig
 from ..errors import UserError
 from ..hosts.base import Host
+from ..jobs import Job
 from . import charts, pictures, progress, remembered, runs, show, texts, work
 from .form import Widget, read_sweep, read_training
-from .runner import Runner, Snapshot, Work, short_home
+from .runner import Outcome, Runner, Snapshot, Work, short_home
 from .taste import tasting
 from .taste.sheet import tray_html
 
@@ -100,10 +101,14 @@ class Handlers:
             problems.append(short_home(str(error)))
         title = texts.COOKING.format(name=config.save.output_name)
         cooking = work.cook_work(config, self.host)
-        if self.tastes():
-            cooking = tasting.cook_and_taste(cooking, config, self._usual_sheet(), self.host)
-        told = self._start(title, cooking, problems)
+        told = self._start(title, lambda job: self.taste(config, cooking(job), job), problems)
         return [told, *self.on_poll(seen)]
+
+    def taste(self, config: TrainingConfig, cooked: Outcome, job: Job) -> Outcome:
+        """How a run ended, its sheet with it unless the person forbids that."""
+        if not self.tastes():
+            return cooked
+        return tasting.taste_after(cooked, config, self._usual_sheet(), self.host, job)
 
     def tastes(self) -> bool:
         """Whether a sheet is drawn when a run ends; so it is until the person forbids it."""

@@ -94,7 +94,7 @@ def _build_steps(tab: gr.Blocks, bench: Bench, recipe: Mapping[str, Any]) -> Non
         with gr.TabItem(texts.TAG, id="tag", elem_id="lora_cook_tag"):
             tag = build_tag(dataset, steps.tag)
         with gr.TabItem(texts.COOK, id="cook", elem_id="lora_cook_cook"):
-            cook = build_cook(training, RecipeHandlers(bench, training))
+            cook = build_cook(training, RecipeHandlers(bench, training), handlers.taste)
         with gr.TabItem(texts.TASTE, id="taste", elem_id="lora_cook_taste"):
             taste = build_taste(sweep, handlers, SheetHandlers(bench))
     with gr.Accordion(texts.LOG, open=False, elem_id="lora_cook_log_fold"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ...config import TrainingConfig
 from ...config_file import read_run, run_text
 from ...errors import UserError
 from ...hosts.base import default_home
@@ -20,6 +22,9 @@ from ..form import Widget, read_training
 from ..runner import Outcome, Work, short_home
 from ..step import Updates
 
+Taste = Callable[[TrainingConfig, Outcome, Job], Outcome]
+"""What follows a run: its sheet."""
+
 
 @dataclass(frozen=True)
 class QueueHandlers:
@@ -27,6 +32,7 @@ class QueueHandlers:
 
     bench: Bench
     widgets: list[Widget]
+    taste: Taste
 
     def shown(self, chosen: str = "") -> Updates:
         """What waits, and the choice of one of them."""
@@ -85,7 +91,7 @@ class QueueHandlers:
 
     def on_start(self) -> str:
         """Cook what waits; what keeps it from starting."""
-        return self.bench.start(texts.QUEUE_TITLE, queue_work(self.bench))
+        return self.bench.start(texts.QUEUE_TITLE, queue_work(self.bench, self.taste))
 
 
 def queue_file() -> Path:
@@ -114,13 +120,15 @@ def listed(entries: list[queue.Entry]) -> str:
     return show.table(texts.QUEUE_HEADS, rows) if rows else show.note(texts.QUEUE_EMPTY)
 
 
-def queue_work(bench: Bench) -> Work:
-    """Every run that waits, one after another."""
+def queue_work(bench: Bench, taste: Taste) -> Work:
+    """Every run that waits, one after another, each with its sheet."""
 
     def start(job: Job) -> Outcome:
         def cook(run: Path) -> str:
             job.log(texts.COOKING.format(name=run.stem))
-            outcome = work.cook_work(read_run(run), bench.host)(job)
+            config = read_run(run)
+            outcome = work.cook_work(config, bench.host)(job)
+            job.log(taste(config, outcome, job).text)
             return texts.STOPPED if outcome.stopped else ""
 
         entries = queue.cook_queue(queue_file(), cook)

@@ -14,7 +14,7 @@ from ..components import field, listen, make
 from ..form import Widget
 from .kept_tab import KeptHandlers, build_kept
 from .plan_tab import PlanHandlers, build_plan
-from .queue_tab import QueueHandlers, build_queue
+from .queue_tab import QueueHandlers, Taste, build_queue
 from .recipe_tab import RecipeHandlers, build_folds, build_recipe
 
 Look = tuple[Callable[..., Any], list[Any], list[Any]]
@@ -32,7 +32,7 @@ class CookTab:
     """What is looked at again when the page opens, and when work has begun or ended."""
 
 
-def build_cook(widgets: list[Widget], recipes: RecipeHandlers) -> CookTab:
+def build_cook(widgets: list[Widget], recipes: RecipeHandlers, taste: Taste) -> CookTab:
     """The step inside the present tab."""
     fields: dict[str, Any] = {}
     recipe = build_recipe(recipes)
@@ -58,7 +58,8 @@ def build_cook(widgets: list[Widget], recipes: RecipeHandlers) -> CookTab:
         plan = build_plan(fields, recipe[1], problems, plans)
     typed = build_folds(fields, recipe, recipes)
     listen(typed.click, plans.on_plan, plan.asked, plan.shown)
-    waits, keeps = QueueHandlers(recipes.bench, widgets), KeptHandlers(recipes.bench, widgets)
+    waits = QueueHandlers(recipes.bench, widgets, taste)
+    keeps = KeptHandlers(recipes.bench, widgets)
     waiting = build_queue(fields, problems, waits)
     kept = build_kept(fields, keeps)
     looks: list[Look] = [

@@ -74,33 +74,30 @@ def taste_work(tasting: Tasting, host: Host) -> Work:
     return work
 
 
-def cook_and_taste(cooking: Work, config: TrainingConfig, sweep: SweepConfig, host: Host) -> Work:
-    """A run, and the sheet of its epochs; a sheet that fails leaves the run as it ended."""
-
-    def work(job: Job) -> Outcome:
-        cooked = cooking(job)
-        if cooked.stopped or not cooked.loras:
-            return cooked
-        name = config.save.output_name
-        # a WebUI's own taggers may have to fetch their model first, which nobody asked for here
-        taggers = [it for it, where in host.taggers().items() if isinstance(where, Path)]
-        loras = tuple(map(str, runs.spread(cooked.loras)))
-        prompts = tuple(deciding_prompts(config))
-        wish = Tasting(
-            name, replace(sweep, loras=loras, prompts=prompts), config.model,
-            sheet_folder(host, name), tagger=taggers[-1] if taggers else "", subsets=config.subsets,
-        )  # fmt: skip
-        job.log(cooked.text)
-        try:
-            tasted = taste_work(wish, host)(job)
-        except Cancelled:
-            return replace(cooked, stopped=True)
-        except Exception as error:  # the run is done and its files are there, whatever this is
-            job.log(short_home(traceback.format_exc()))
-            return replace(cooked, text=f"{cooked.text}. {sentence_of(error)}")
-        return replace(tasted, text=f"{cooked.text}; {tasted.text}", loras=cooked.loras)
-
-    return work
+def taste_after(
+    cooked: Outcome, config: TrainingConfig, sweep: SweepConfig, host: Host, job: Job
+) -> Outcome:
+    """The sheet of the epochs of a run; one that fails leaves the run as it ended."""
+    if cooked.stopped or not cooked.loras:
+        return cooked
+    name = config.save.output_name
+    # a WebUI's own taggers may have to fetch their model first, which nobody asked for here
+    taggers = [it for it, where in host.taggers().items() if isinstance(where, Path)]
+    loras = tuple(map(str, runs.spread(cooked.loras)))
+    prompts = tuple(deciding_prompts(config))
+    wish = Tasting(
+        name, replace(sweep, loras=loras, prompts=prompts), config.model,
+        sheet_folder(host, name), tagger=taggers[-1] if taggers else "", subsets=config.subsets,
+    )  # fmt: skip
+    job.log(cooked.text)
+    try:
+        tasted = taste_work(wish, host)(job)
+    except Cancelled:
+        return replace(cooked, stopped=True)
+    except Exception as error:  # the run is done and its files are there, whatever this is
+        job.log(short_home(traceback.format_exc()))
+        return replace(cooked, text=f"{cooked.text}. {sentence_of(error)}")
+    return replace(tasted, text=f"{cooked.text}; {tasted.text}", loras=cooked.loras)
 
 
 def wanted_by(tasting: Tasting, host: Host, job: Job) -> Wanted | None:

@@ -9,12 +9,14 @@ import pytest
 
 pytest.importorskip("gradio")
 
+from lib_lora_cook.config import TrainingConfig
+from lib_lora_cook.jobs import Job
 from lib_lora_cook.runs import queue
 from lib_lora_cook.ui import texts, work
 from lib_lora_cook.ui.bench import Bench
 from lib_lora_cook.ui.cook import queue_tab
 from lib_lora_cook.ui.form import training_widgets
-from lib_lora_cook.ui.runner import Runner
+from lib_lora_cook.ui.runner import Outcome, Runner
 
 from ..fake_host import FakeHost, fake_cook
 
@@ -28,7 +30,12 @@ def waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> queue_tab.QueueHan
     monkeypatch.setattr(work, "cook_work", lambda config, at: fake_cook(config, at, 0.001))
     host = FakeHost(tmp_path)
     recipe = {"output_dir": str(host.lora_dir), "image_dir": str(tmp_path), "max_train_epochs": 1}
-    return queue_tab.QueueHandlers(Bench(host, Runner()), training_widgets(recipe))
+
+    def taste(config: TrainingConfig, cooked: Outcome, job: Job) -> Outcome:
+        assert cooked.loras and not cooked.stopped
+        return Outcome(f"a sheet of {config.save.output_name}")
+
+    return queue_tab.QueueHandlers(Bench(host, Runner()), training_widgets(recipe), taste)
 
 
 def add(waits: queue_tab.QueueHandlers, name: str) -> list[Any]:
@@ -66,6 +73,8 @@ def test_what_waits_is_cooked_in_order_and_told(waits: queue_tab.QueueHandlers) 
     assert done.outcome.text == texts.QUEUE_DONE.format(done=2, count=2)
     assert waits.shown()[0].count(">done</td>") == 2
     assert len(list(waits.bench.host.lora_dir.glob("*.safetensors"))) == 2
+    told = "\n".join(waits.bench.runner.snapshot().log)
+    assert told.index("a sheet of one") < told.index("Cooking two") < told.index("a sheet of two")
 
 
 def test_a_mistake_adds_nothing(waits: queue_tab.QueueHandlers) -> None:

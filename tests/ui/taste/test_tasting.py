@@ -132,8 +132,7 @@ def test_when_a_run_ends_its_sheet_is_drawn(tmp_path: Path) -> None:
     loras = (Path("kafka-000001.safetensors"), Path("kafka.safetensors"))
     done = Outcome("2 LoRA files", loras)
     sweep = SweepConfig(loras=("-",), prompts=("-",), weights=(0.0, 1.0), seeds=(3,))
-    work = tasting.cook_and_taste(lambda job: done, config, sweep, host)  # type: ignore[arg-type]
-    outcome = work(watch)  # type: ignore[arg-type]
+    outcome = tasting.taste_after(done, config, sweep, host, watch)  # type: ignore[arg-type]
     assert outcome.loras == loras
     assert outcome.sheet is not None and outcome.sheet.is_file()
     assert outcome.text.startswith("2 LoRA files; 9 cells, the sheet is ")
@@ -150,8 +149,7 @@ def test_no_sheet_follows_a_run_that_was_stopped_and_none_that_fails_spoils_one(
     loras = (Path("kafka.safetensors"),)
 
     def ends(cooked: Outcome) -> Outcome:
-        work = tasting.cook_and_taste(lambda job: cooked, config, SweepConfig(), host)  # type: ignore[arg-type]
-        return work(null_job)  # type: ignore[arg-type]
+        return tasting.taste_after(cooked, config, SweepConfig(), host, null_job)  # type: ignore[arg-type]
 
     stopped = Outcome("1 LoRA file", loras, stopped=True)
     assert ends(stopped) is stopped
