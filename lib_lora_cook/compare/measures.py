@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -81,11 +81,9 @@ def apart(one: Floats, two: Floats) -> float:
     return float(np.sqrt(np.mean((one - two) ** 2)))
 
 
-def mean_apart(
-    looks: Sequence[Look], part: Callable[[Look], Floats] = lambda look: look.view
-) -> float:
-    """How far a part of different seeds' looks is apart on average; 0 for a single one."""
-    pairs = [apart(part(a), part(b)) for place, a in enumerate(looks) for b in looks[:place]]
+def mean_apart(looks: Sequence[Look]) -> float:
+    """How far different seeds' features are apart on average; 0 for a single one."""
+    pairs = [apart(a.feature, b.feature) for place, a in enumerate(looks) for b in looks[:place]]
     return mean(pairs) if pairs else 0.0
 
 
@@ -129,17 +127,20 @@ def leak(looks: Sequence[Look], base: Sequence[Look]) -> Measure:
 
     By features: the colours of a picture move as far where nothing of the subject comes into it.
     """
-    usual = mean_apart(base, lambda look: look.feature) or 1.0
+    usual = mean_apart(base) or 1.0
     pairs = zip(looks, base, strict=True)
     return Measure(tuple(apart(one.feature, other.feature) / usual for one, other in pairs))
 
 
 def diversity(looks: Sequence[Look], base: Sequence[Look]) -> Measure:
-    """How far each seed's picture is from the others': 1 as far as the base's, 0 all the same."""
+    """How far what is seen of each seed is from the others': 1 as far as the base's, 0 the same.
+
+    By features: the same girl in the same pose on grounds of other colours is not diverse.
+    """
     usual = mean_apart(base) or 1.0
     return Measure(
         tuple(
-            mean(apart(it.view, other.view) for other in looks if other is not it) / usual
+            mean(apart(it.feature, other.feature) for other in looks if other is not it) / usual
             for it in looks
         )
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
 from .grid import Cell
 from .score import Score
 
-GOOD = ("recovery", "obedience", "tag_recall")
-"""Measures that should be high."""
+WORTH = {"recovery": 4, "tag_recall": 4, "obedience": 2, "mixing": 2, "bleed": 1, "leak": 1}
+"""How much each measure counts in the mean: a LoRA is first to look like what it was taught."""
+UNWANTED = ("mixing", "bleed", "leak")
+"""Those of them that should be low."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +88,15 @@ def candidate(group: Sequence[tuple[Cell, Score]]) -> Candidate:
     return Candidate(*group[0], means, tuple(map(merit, each)))
 
 
-def merit(measures: dict[str, float]) -> float:
-    """What should be high, on average; less copy risk and what is missing of the diversity.
+def merit(measures: Mapping[str, float]) -> float:
+    """The mean of what was measured by its worth; less copy risk and half the missing diversity.
 
-    Up to 1. What comes unasked counts as much as what is gained: 1 - bleed, or where nothing was
-    pruned 1 - leak, and 1 - mixing are among those on average.
+    Up to 1. What should be low counts as 1 less it; leak only where no bleed was measured.
     """
-    high = [measures[name] for name in GOOD if name in measures]
-    for name in ("bleed" if "bleed" in measures else "leak", "mixing"):
-        if name in measures:
-            high.append(1 - measures[name])
+    names = [it for it in WORTH if it in measures and not (it == "leak" and "bleed" in measures)]
+    good = sum(WORTH[it] * (1 - measures[it] if it in UNWANTED else measures[it]) for it in names)
     lost = max(0.0, 1 - measures.get("diversity", 1.0)) / 2
-    return (mean(high) if high else 0.0) - measures.get("copy_risk", 0.0) - lost
+    return good / max(1, sum(WORTH[it] for it in names)) - measures.get("copy_risk", 0.0) - lost
 
 
 def can_tell(one: Candidate, other: Candidate) -> bool:

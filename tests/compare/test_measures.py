@@ -75,6 +75,8 @@ def test_bleed_is_what_comes_without_a_trigger_and_leak_does_not_see_colours_alo
 def test_diversity_is_1_for_the_base_and_0_for_equal_pictures() -> None:
     assert measures.diversity(BASE, BASE).each == pytest.approx((1, 1))
     assert measures.diversity([look(0.3), look(0.3)], BASE).value == 0
+    recoloured = [look(0.1, feature=0.3), look(0.9, feature=0.3)]
+    assert measures.diversity(recoloured, BASE).value == 0
 
 
 TRAINING = Training(

@@ -88,9 +88,11 @@ def test_all_prompts_of_a_place_count() -> None:
 @pytest.mark.parametrize(
     ("measures", "expected"),
     [
-        ({"recovery": 1.0, "obedience": 0.5}, 0.75),
-        ({"recovery": 1.0, "leak": 0.5}, 0.75),
-        ({"recovery": 1.0, "leak": 0.5, "bleed": 0.25}, 0.875),
+        ({"recovery": 1.0, "obedience": 0.5}, 5 / 6),
+        ({"recovery": 1.0, "leak": 0.5}, 0.9),
+        ({"recovery": 1.0, "leak": 0.5, "bleed": 0.25}, 0.95),
+        ({"recovery": 1.0, "mixing": 0.75}, 0.75),
+        ({}, 0.0),
         ({"recovery": 1.0, "copy_risk": 0.75}, 0.25),
         ({"recovery": 1.0, "diversity": 0.5}, 0.75),
         ({"recovery": 1.0, "diversity": 1.5}, 1.0),
@@ -100,3 +102,8 @@ def test_merit_is_what_should_be_high_less_what_was_copied(
     measures: dict[str, float], expected: float
 ) -> None:
     assert merit(measures) == pytest.approx(expected)
+
+
+def test_a_likeness_that_bleeds_is_worth_more_than_half_of_one_that_does_not() -> None:
+    half = {"recovery": 0.4, "obedience": 1.0, "bleed": 0.0}
+    assert merit(half) < merit({"recovery": 0.9, "obedience": 1.0, "bleed": 0.8})
