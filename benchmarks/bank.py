@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.planted import cooked, pictures_of, subset_folders
+from benchmarks.reader import reader
 from lib_lora_cook.captioning import onnx_tagger
 from lib_lora_cook.compare import measures
 from lib_lora_cook.compare.judge import Wanted
@@ -18,7 +19,7 @@ from lib_lora_cook.compare.prompts import Probe
 from lib_lora_cook.compare.render import render_cells
 from lib_lora_cook.compare.taught import by_trigger, wanted_of
 from lib_lora_cook.config import SweepConfig
-from lib_lora_cook.dataset.images import scan_subset
+from lib_lora_cook.dataset.images import open_image, scan_subset
 from lib_lora_cook.demo import meal
 from lib_lora_cook.hosts.standalone import StandaloneHost
 from lib_lora_cook.jobs import null_job
@@ -27,6 +28,8 @@ SEEDS, STEPS = 24, 12
 """Pictures a prompt, sampling steps."""
 Place = tuple[str, int, float]
 """(case, epoch, weight)."""
+Tags = frozenset[str]
+"""What is seen in one picture, by key."""
 TWO = ("outfits", "mixed")
 """Cases with two triggers."""
 
@@ -41,6 +44,10 @@ class Bank:
     """Of each case, by trigger."""
     looks: dict[tuple[Place, str], list[Look]] = field(default_factory=dict)
     """By place and prompt; each seed's."""
+    true: dict[tuple[Place, str], list[Tags]] = field(default_factory=dict)
+    """The same pictures' tags as the reader sees them."""
+    pictured: dict[str, list[Tags]] = field(default_factory=dict)
+    """Of each case's training pictures, by the reader."""
 
     @property
     def places(self) -> list[Place]:
@@ -55,10 +62,12 @@ def base_of(case: str) -> Place:
 
 def fill(folder: Path, wanted: Sequence[Place]) -> Bank:
     """Cook and draw what is not there yet, and look at it."""
-    bank, tagger = Bank(), onnx_tagger.load(meal.TAGGER)
+    bank, tagger, second = Bank(), onnx_tagger.load(meal.TAGGER), reader(folder / "reader")
     for case in dict.fromkeys(place[0] for place in wanted):
         found = wanted_by(case, folder, tagger)
         bank.training[case] = dict(found.training)
+        paths = [path for it in found.training.values() for path in it.paths]
+        bank.pictured[case] = tags_in([open_image(path) for path in paths], second)
         probes = found.probes if case in TWO else wanted_by("lora", folder, tagger).probes
         bank.prompts[case] = asked(probes)
         loras = cooked(case, folder)
@@ -67,7 +76,13 @@ def fill(folder: Path, wanted: Sequence[Place]) -> Bank:
             for text, pictures in draw(place, lora, bank.prompts[case], folder / "cells"):
                 if (place, text) not in bank.looks:
                     bank.looks[place, text] = measures.look_at(pictures, tagger)
+                    bank.true[place, text] = tags_in(pictures, second)
     return bank
+
+
+def tags_in(pictures: Sequence[Image.Image], tagger: onnx_tagger.OnnxTagger) -> list[Tags]:
+    """What a tagger sees in each."""
+    return [look.seen for look in measures.look_at(pictures, tagger)]
 
 
 def wanted_by(case: str, folder: Path, tagger: onnx_tagger.OnnxTagger) -> Wanted:

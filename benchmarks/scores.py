@@ -11,47 +11,43 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import mean, median
 
 from benchmarks.bank import SEEDS, TWO, Bank, Place, base_of, fill
 from benchmarks.planted import PLANTED
+from benchmarks.truth import differs, true_measures
 from lib_lora_cook.compare import measures
 from lib_lora_cook.compare.grid import Cell
 from lib_lora_cook.compare.measures import Look, Measure
 from lib_lora_cook.compare.pick import merit, pick_cell
-from lib_lora_cook.compare.prompts import Probe
 from lib_lora_cook.compare.score import Score
 from lib_lora_cook.demo import meal
 
 TRIED, PICKED, TRIALS = 8, 12, 100
 """Seeds of a trial of the orders and of the pick, trials."""
-ORDERS: list[tuple[str, Place, Place]] = [
-    ("recovery", ("lora", 1, 1), ("lora", 4, 1)),
-    ("recovery", ("lora", 8, 0.6), ("lora", 8, 1)),
-    ("obedience", ("lora", 16, 1), ("lora", 8, 1)),
-    ("diversity", ("lora", 16, 1), ("lora", 4, 1)),
-    ("copy_risk", ("lora", 4, 1), ("lora", 16, 1)),
-    ("leak", ("lora", 1, 1), ("lora", 16, 1)),
-    ("recovery", ("LoCon", 1, 1), ("LoCon", 8, 1)),
-    ("obedience", ("LoCon", 16, 1), ("LoCon", 8, 1)),
-    ("recovery", ("LoHa", 1, 1), ("LoHa", 4, 1)),
-    ("diversity", ("LoHa", 12, 1), ("LoHa", 4, 1)),
-    ("recovery", ("Prodigy", 2, 1), ("Prodigy", 8, 1)),
-    ("obedience", ("Prodigy", 16, 1), ("Prodigy", 8, 1)),
-    ("copy_risk", ("lora", 16, 1), ("memorised", 12, 1)),
-    ("diversity", ("memorised", 12, 1), ("lora", 8, 1)),
-    ("obedience", ("memorised", 12, 1), ("lora", 8, 1)),
-    ("bleed", ("beside", 4, 1), ("beside_bleed", 4, 1)),
-    ("bleed", ("beside", 8, 1), ("beside_bleed", 8, 1)),
-    ("leak", ("beside", 4, 1), ("beside_bleed", 4, 1)),
-    ("leak", ("beside", 8, 1), ("beside_bleed", 8, 1)),
-    ("bleed", ("beside", 4, 1), ("lora", 4, 1)),
-    ("bleed", ("lora", 8, 1), ("bleed", 8, 1)),
-    ("mixing", ("outfits", 8, 1), ("mixed", 8, 1)),
-    ("recovery", ("mixed", 8, 1), ("outfits", 8, 1)),
+APART = 0.1
+"""Two places are an order to be found where their truths are further apart than this."""
+RUNS: dict[str, tuple[int, ...]] = {
+    "lora": (1, 2, 4, 8, 12, 16), "LoCon": (1, 2, 4, 8, 12, 16), "LoHa": (1, 2, 4, 8, 12),
+    "Prodigy": (2, 4, 8, 12, 16),
+}  # fmt: skip
+"""Epochs of good runs, from undercooked to overcooked."""
+FAULTS: list[tuple[Place, Place]] = [
+    (("memorised", 12, 1), ("lora", 12, 1)),
+    (("bleed", 4, 1), ("lora", 4, 1)),
+    (("bleed", 8, 1), ("lora", 8, 1)),
+    (("beside_bleed", 4, 1), ("beside", 4, 1)),
+    (("beside_bleed", 8, 1), ("beside", 8, 1)),
+    (("mixed", 8, 1), ("outfits", 8, 1)),
 ]
-"""(measure, the place where it must be lower, the place where it must be higher)."""
+"""A run with a fault, and the right one that differs from it in nothing else."""
+PLACES: list[Place] = [
+    *((case, epoch, 1) for case, epochs in RUNS.items() for epoch in epochs),
+    ("lora", 8, 0.6), *(place for pair in FAULTS for place in pair),
+]  # fmt: skip
 GRID: list[Place] = [
     ("beside", epoch, weight) for epoch in range(1, 7) for weight in (0.6, 0.7, 0.8, 0.9, 1)
 ]
@@ -66,10 +62,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--case", nargs="+", choices=PLANTED, default=list(PLANTED))
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    wanted = [*(place for _, *both in ORDERS for place in both), *GRID]
-    bank = fill(options.folder, [it for it in dict.fromkeys(wanted) if it[0] in options.case])
-    for line in [*table(bank), "", *orders(bank), "", *picks(bank)]:
-        print(line)
+    bank = fill(options.folder, [it for it in {*PLACES, *GRID} if it[0] in options.case])
+    known = Known(bank)
+    for part in (table(known), ripeness(known), faults(known), pairs(known), picks(known)):
+        print(*part, "", sep="\n")
+
+
+@dataclass
+class Known:
+    """A bank with what is true of its places, and what each trial measures of them."""
+
+    bank: Bank
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """The planted ones that were drawn."""
+        drawn = set(self.bank.places)
+        return [it for it in dict.fromkeys(PLACES) if it in drawn]
+
+    def true(self, place: Place) -> dict[str, float]:
+        """Its true measures, and the merit that they come to."""
+        found = true_measures(self.bank, place)
+        return {**found, "merit": merit(found)}
+
+    @cached_property
+    def tried(self) -> dict[Place, list[dict[str, float]]]:
+        """Of each planted place what each trial measures, and its merit."""
+        return {it: [self.scored(it, seeds) for seeds in trials()] for it in self.places}
+
+    def scored(self, place: Place, seeds: Sequence[int]) -> dict[str, float]:
+        """Its measures by some of the seeds, and the merit that they come to."""
+        found = {name: it.value for name, it in measured(self.bank, place, seeds).items()}
+        return {**found, "merit": merit(found)}
+
+    def right(self, low: Place, high: Place, name: str = "merit") -> int:
+        """In how many trials a measure is lower at the one place than at the other."""
+        both = zip(self.tried[low], self.tried[high], strict=True)
+        return sum(one[name] < other[name] for one, other in both)
+
+    def told(self, low: Place, high: Place) -> bool:
+        """Whether the truth puts the one place's merit below the other's."""
+        return self.true(low)["merit"] < self.true(high)["merit"] - APART
 
 
 def measured(bank: Bank, place: Place, seeds: Sequence[int]) -> dict[str, Measure]:
@@ -119,48 +152,75 @@ def mean_of_triggers(several: Sequence[dict[str, Measure]]) -> dict[str, Measure
     }
 
 
-def table(bank: Bank) -> Iterator[str]:
-    """Every measure of every place over all seeds."""
-    for place in bank.places:
-        found = measured(bank, place, range(SEEDS)).items()
-        told = " | ".join(f"{name} {it.value:.2f} ± {it.spread:.2f}" for name, it in found)
-        yield "{} {} {:g} | ".format(*place) + told
-
-
 def trials(tried: int = TRIED) -> Iterator[list[int]]:
     """The seeds of each trial."""
     for number in range(TRIALS):
         yield sorted(random.Random(number).sample(range(SEEDS), tried))
 
 
-def orders(bank: Bank) -> Iterator[str]:
-    """In how many trials each order is right."""
-    for name, low, high in ORDERS:
-        if {low, high} <= set(bank.places):
-            right = sum(
-                measured(bank, low, seeds)[name].value < measured(bank, high, seeds)[name].value
-                for seeds in trials()
+def table(known: Known) -> Iterator[str]:
+    """Every measure of every place over all seeds, the true one behind it."""
+    for place in known.places:
+        found, true = known.scored(place, range(SEEDS)), known.true(place)
+        cells = (
+            f"{name} {it:.2f} ({true[name]:.2f})" for name, it in found.items() if name in true
+        )
+        yield " | ".join((spoken(place), *cells))
+
+
+def spoken(place: Place) -> str:
+    """A place as the tables name it."""
+    return "{} {} at {:g}".format(*place)
+
+
+def ripeness(known: Known) -> Iterator[str]:
+    """Of each good run the truly best epoch, and whether merit puts the worse ones below it."""
+    for case in RUNS:
+        epochs = [it for it in known.places if it[0] == case and it[2] == 1]
+        if not epochs:
+            continue
+        best = max(epochs, key=lambda it: known.true(it)["merit"])
+        for place in epochs:
+            if known.told(place, best):
+                yield ordered(known, place, best)
+
+
+def faults(known: Known) -> Iterator[str]:
+    """Whether merit puts each run with a fault below the right one."""
+    for wrong, right in FAULTS:
+        if {wrong, right} <= set(known.places):
+            note = "" if known.told(wrong, right) else " (the truth does not tell them apart)"
+            yield ordered(known, wrong, right) + note
+
+
+def ordered(known: Known, low: Place, high: Place) -> str:
+    """Two places with their true merits, and how many trials put the one below the other."""
+    one, other = known.true(low)["merit"], known.true(high)["merit"]
+    count = known.right(low, high)
+    return f"| {spoken(low)} | {one:.2f} | {spoken(high)} | {other:.2f} | {count} |"
+
+
+def pairs(known: Known) -> Iterator[str]:
+    """Of each measure all pairs of places that differ in truth, and how many trials say so."""
+    true = {it: known.true(it) for it in known.places}
+    for name in ("recovery", "obedience", "bleed", "mixing", "diversity", "copy_risk", "merit"):
+        found = [
+            (known.right(low, high, name), low, high) for low in true for high in true
+            if (low[0] in TWO) == (high[0] in TWO) and differs(true[low], true[high], name, APART)
+        ]  # fmt: skip
+        if found:
+            often = sum(count >= 95 for count, *_ in found)
+            worst, low, high = min(found)
+            share = mean(count for count, *_ in found)
+            yield (
+                f"| {name} | {len(found)} | {share:.1f} | {often} | {worst}: {spoken(low)} below "
+                f"{spoken(high)} |"
             )
-            yield f"{name}: {low} below {high} in {right} of {TRIALS} trials"
 
 
-def truth(bank: Bank, place: Place) -> float:
-    """How much is as it should be by the true attributes, 0..1.
-
-    The own features from the trigger alone, the tags of a caption, and none of the own features
-    without the trigger: the mean of the three.
-    """
-    trigger, caption, without = bank.prompts[place[0]]
-
-    def shown(probe: Probe, tags: Sequence[str]) -> float:
-        return mean(measures.share(it, tags) for it in bank.looks[place, probe.text])
-
-    strays = shown(without, meal.OWN_FEATURES)
-    return mean((shown(trigger, meal.OWN_FEATURES), shown(caption, caption.asked), 1 - strays))
-
-
-def picks(bank: Bank) -> Iterator[str]:
+def picks(known: Known) -> Iterator[str]:
     """How near the pick of a trial comes to the best place, by its true attributes."""
+    bank = known.bank
     drawn = [place for place in GRID if place in bank.places]
     if not drawn:
         return
@@ -174,18 +234,17 @@ def picks(bank: Bank) -> Iterator[str]:
         pick = pick_cell(scored)
         found.append(drawn[[cell for cell, _ in scored].index(pick.cell)])
         told += pick.sure
+    true = {place: known.true(place)["merit"] for place in drawn}
     for place in drawn:
-        whole = {name: it.value for name, it in measured(bank, place, range(SEEDS)).items()}
-        counted = f"merit {merit(whole):.2f}; picked {found.count(place)}"
-        yield f"{place[1]} at {place[2]:g}: true {truth(bank, place):.3f}; {counted}"
+        whole = known.scored(place, range(SEEDS))["merit"]
+        yield f"{spoken(place)}: true {true[place]:.3f}; merit {whole:.2f}; {found.count(place)}"
     yield f"told from the runner-up in {told} of {TRIALS} trials"
-    yield nearness(bank, drawn, found)
+    yield nearness(true, found)
 
 
-def nearness(bank: Bank, drawn: list[Place], found: list[Place]) -> str:
+def nearness(true: dict[Place, float], found: list[Place]) -> str:
     """How often the pick was next to the best place, and what it lost."""
-    true = {place: truth(bank, place) for place in drawn}
-    best = max(drawn, key=lambda place: true[place])
+    best = max(true, key=lambda place: true[place])
     near = sum(abs(it[1] - best[1]) <= 1 and abs(it[2] - best[2]) < 0.11 for it in found)
     lost = [true[best] - true[it] for it in found]
     equal = sum(true[best] - it <= 0.01 for it in true.values())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import planted, scores
-from benchmarks.bank import asked
+from benchmarks import planted, scores, truth
+from benchmarks.bank import Bank, asked
 from lib_lora_cook.compare.measures import Measure
 from lib_lora_cook.compare.prompts import Probe
 from lib_lora_cook.dataset.images import scan_subset
@@ -61,11 +61,40 @@ def test_two_outfits_have_a_trigger_each_unless_they_are_mixed_up(folder: Path) 
     assert len(planted.run_of("mixed", folder).subsets) == 2
 
 
-def test_every_order_names_cases_that_are_cooked() -> None:
-    for _, *both in scores.ORDERS:
-        for name, epoch, _ in both:
-            epochs = planted.PLANTED[name].changes["max_train_epochs"]
-            assert 1 <= epoch <= epochs
+def test_every_place_is_of_a_case_that_is_cooked_so_long() -> None:
+    for name, epoch, _ in (*scores.PLACES, *scores.GRID):
+        epochs = planted.PLANTED[name].changes["max_train_epochs"]
+        assert 1 <= epoch <= epochs
+    for wrong, right in scores.FAULTS:
+        assert wrong[1:] == right[1:] and wrong[0] != right[0]
+
+
+def test_an_order_is_looked_for_only_where_the_truth_has_one() -> None:
+    place = [("lora", epoch, 1.0) for epoch in (1, 2, 4)]
+    known = scores.Known(Bank())
+    known.places = place
+    truths = dict(zip(place, ({"merit": 0.3}, {"merit": 0.75}, {"merit": 0.8}), strict=True))
+    known.tried = {
+        it: [{"merit": value} for value in each]
+        for it, each in zip(place, ((0.5, 0.6), (0.7, 0.9), (0.8, 0.55)), strict=True)
+    }
+    known.true = truths.__getitem__  # type: ignore[method-assign, assignment]
+    assert list(scores.ripeness(known)) == ["| lora 1 at 1 | 0.30 | lora 4 at 1 | 0.80 | 1 |"]
+    (line,) = scores.pairs(known)
+    assert line == "| merit | 2 | 1.5 | 0 | 1: lora 1 at 1 below lora 4 at 1 |"
+
+
+def test_the_truth_is_what_the_attributes_say() -> None:
+    girl = frozenset({"aqua hair", "halo", "ponytail", "smile"})
+    other = frozenset({"red hair", "ponytail", "frown"})
+    assert truth.shown([girl, other], ["halo", "ponytail"]) == 0.75
+    assert truth.variety([girl, girl]) == 0
+    assert truth.variety([girl, other]) == 1 / len(truth.FREE), "hair is not free to change"
+    recoloured = girl - {"aqua hair"}
+    assert truth.copies([girl, other], [recoloured]) == 0.5
+    assert truth.differs({"bleed": 0.1}, {"bleed": 0.3}, "bleed", 0.1)
+    assert not truth.differs({"bleed": 0.1}, {"bleed": 0.15}, "bleed", 0.1)
+    assert not truth.differs({"bleed": 0.1}, {"mixing": 0.3}, "bleed", 0.1)
 
 
 def test_measures_of_several_triggers_are_taken_together_seed_by_seed() -> None:
