@@ -35,22 +35,29 @@ class LowRank(LoConModule):
         made = F.linear(inner, up) if up.ndim == 2 else F.conv2d(inner, up)
         return made if casts else made.to(x.dtype)
 
-    def added_to(self, plain: Tensor, x: Tensor, each: Tensor) -> Tensor:
-        """plain + bypass_forward_diff(x) * each, [B, ..., out]; `each` is one factor a picture.
+    def bypass_forward(self, x: Tensor, scale: float = 1) -> Tensor:
+        """The layer's output with the branch's, [B, ..., out]."""
+        return self.added_to(self.org_forward(x), x, scale)
 
-        Where nothing has to be cast, without what a call of a host's layers costs: pictures of a
-        sheet are small, and a branch is mostly that.
+    def added_to(self, plain: Tensor, x: Tensor, scale: float | Tensor) -> Tensor:
+        """plain + bypass_forward_diff(x) * scale, [B, ..., out]; a tensor has a factor a picture.
+
+        Where nothing is trained and nothing cast, without what a call of a host's layers costs:
+        pictures of a sheet are small, and a branch is mostly that.
         """
         down, up = self.lora_down.weight, self.lora_up.weight
         one_kind = x.dtype == plain.dtype == down.dtype and not is_autocasting(x.device.type)
         if self.training or self.tucker or not one_kind:
-            return torch.addcmul(plain, self.bypass_forward_diff(x), each)
-        if down.ndim == 2:
-            inner = F.linear(x, down) * (each * self.scale)
-            flat = torch.addmm(plain.flatten(0, -2), inner.flatten(0, -2), up.T)
-            return flat.view_as(plain)
-        inner = F.conv2d(x, down, None, **self.kw_dict)
-        return torch.addcmul(plain, F.conv2d(inner, up), each, value=self.scale)
+            if isinstance(scale, Tensor):
+                return torch.addcmul(plain, self.bypass_forward_diff(x), scale)
+            return plain + self.bypass_forward_diff(x, scale)
+        factor = scale * self.scale
+        if up.ndim == 4:
+            inner = F.conv2d(x, down, None, **self.kw_dict) * factor
+            return plain + F.conv2d(inner, up)
+        inner = F.linear(x, down) * factor
+        flat = torch.addmm(plain.flatten(0, -2), inner.flatten(0, -2), up.T)
+        return flat.view_as(plain)
 
 
 class Hadamard(LohaModule):
