@@ -18,7 +18,7 @@ from statistics import mean, median
 
 from benchmarks.bank import SEEDS, TWO, Bank, Place, base_of, fill
 from benchmarks.planted import PLANTED
-from benchmarks.truth import differs, true_measures
+from benchmarks.truth import is_below, likeness, true_measures, worth
 from lib_lora_cook.compare import measures
 from lib_lora_cook.compare.grid import Cell
 from lib_lora_cook.compare.measures import Look, Measure
@@ -28,8 +28,6 @@ from lib_lora_cook.demo import meal
 
 TRIED, PICKED, TRIALS = 8, 12, 100
 """Seeds of a trial of the orders and of the pick, trials."""
-APART = 0.1
-"""Two places are an order to be found where their truths are further apart than this."""
 RUNS: dict[str, tuple[int, ...]] = {
     "lora": (1, 2, 4, 8, 12, 16), "LoCon": (1, 2, 4, 8, 12, 16), "LoHa": (1, 2, 4, 8, 12),
     "Prodigy": (2, 4, 8, 12, 16),
@@ -80,10 +78,12 @@ class Known:
         drawn = set(self.bank.places)
         return [it for it in dict.fromkeys(PLACES) if it in drawn]
 
-    def true(self, place: Place) -> dict[str, float]:
-        """Its true measures, and the merit that they come to."""
-        found = true_measures(self.bank, place)
-        return {**found, "merit": merit(found)}
+    @cached_property
+    def true(self) -> dict[Place, dict[str, list[float]]]:
+        """Of each place its true measures by seed, and the merit that they come to."""
+        drawn = [it for it in dict.fromkeys((*PLACES, *GRID)) if it in set(self.bank.places)]
+        found = {it: true_measures(self.bank, it) for it in drawn}
+        return {it: {**each, "merit": worth(each)} for it, each in found.items()}
 
     @cached_property
     def tried(self) -> dict[Place, list[dict[str, float]]]:
@@ -100,9 +100,10 @@ class Known:
         both = zip(self.tried[low], self.tried[high], strict=True)
         return sum(one[name] < other[name] for one, other in both)
 
-    def told(self, low: Place, high: Place) -> bool:
-        """Whether the truth puts the one place's merit below the other's."""
-        return self.true(low)["merit"] < self.true(high)["merit"] - APART
+    def told(self, low: Place, high: Place, name: str = "merit") -> bool:
+        """Whether the truth puts the one place below the other."""
+        one, other = self.true[low], self.true[high]
+        return name in one and name in other and is_below(one[name], other[name])
 
 
 def measured(bank: Bank, place: Place, seeds: Sequence[int]) -> dict[str, Measure]:
@@ -161,9 +162,11 @@ def trials(tried: int = TRIED) -> Iterator[list[int]]:
 def table(known: Known) -> Iterator[str]:
     """Every measure of every place over all seeds, the true one behind it."""
     for place in known.places:
-        found, true = known.scored(place, range(SEEDS)), known.true(place)
+        found, true = known.scored(place, range(SEEDS)), known.true[place]
         cells = (
-            f"{name} {it:.2f} ({true[name]:.2f})" for name, it in found.items() if name in true
+            f"{name} {it:.2f} ({mean(true[name]):.2f})"
+            for name, it in found.items()
+            if name in true
         )
         yield " | ".join((spoken(place), *cells))
 
@@ -179,7 +182,7 @@ def ripeness(known: Known) -> Iterator[str]:
         epochs = [it for it in known.places if it[0] == case and it[2] == 1]
         if not epochs:
             continue
-        best = max(epochs, key=lambda it: known.true(it)["merit"])
+        best = max(epochs, key=lambda it: mean(known.true[it]["merit"]))
         for place in epochs:
             if known.told(place, best):
                 yield ordered(known, place, best)
@@ -195,18 +198,18 @@ def faults(known: Known) -> Iterator[str]:
 
 def ordered(known: Known, low: Place, high: Place) -> str:
     """Two places with their true merits, and how many trials put the one below the other."""
-    one, other = known.true(low)["merit"], known.true(high)["merit"]
+    one, other = (mean(known.true[it]["merit"]) for it in (low, high))
     count = known.right(low, high)
     return f"| {spoken(low)} | {one:.2f} | {spoken(high)} | {other:.2f} | {count} |"
 
 
 def pairs(known: Known) -> Iterator[str]:
     """Of each measure all pairs of places that differ in truth, and how many trials say so."""
-    true = {it: known.true(it) for it in known.places}
     for name in ("recovery", "obedience", "bleed", "mixing", "diversity", "copy_risk", "merit"):
         found = [
-            (known.right(low, high, name), low, high) for low in true for high in true
-            if (low[0] in TWO) == (high[0] in TWO) and differs(true[low], true[high], name, APART)
+            (known.right(low, high, name), low, high)
+            for low in known.places for high in known.places
+            if (low[0] in TWO) == (high[0] in TWO) and known.told(low, high, name)
         ]  # fmt: skip
         if found:
             often = sum(count >= 95 for count, *_ in found)
@@ -234,7 +237,7 @@ def picks(known: Known) -> Iterator[str]:
         pick = pick_cell(scored)
         found.append(drawn[[cell for cell, _ in scored].index(pick.cell)])
         told += pick.sure
-    true = {place: known.true(place)["merit"] for place in drawn}
+    true = {place: likeness(known.true[place]) for place in drawn}
     for place in drawn:
         whole = known.scored(place, range(SEEDS))["merit"]
         yield f"{spoken(place)}: true {true[place]:.3f}; merit {whole:.2f}; {found.count(place)}"

@@ -14,6 +14,8 @@ WORTH = {"recovery": 4, "tag_recall": 4, "obedience": 2, "mixing": 2, "bleed": 1
 """How much each measure counts in the mean: a LoRA is first to look like what it was taught."""
 UNWANTED = ("mixing", "bleed", "leak")
 """Those of them that should be low."""
+DIVERSE = 0.75
+"""Of the base model's diversity: one girl of many poses has no more."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,15 @@ class Candidate:
 
     @property
     def merit(self) -> float:
-        """The mean over the seeds."""
-        return mean(self.each)
+        """That of its means."""
+        return merit(self.means)
 
 
 def pick_cell(scored: Sequence[tuple[Cell, Score]], tolerance: float = 0.02) -> Pick:
     """The plainest epoch and weight among those with as much merit as the best.
 
-    Within `tolerance` of the best: the nearest to weight 0.8, then the earliest epoch, since more
-    training pulls more than the wanted tags into every picture.
+    Within `tolerance` of the best: the nearest to weight 0.8, then that with the best neighbours,
+    then the earliest epoch, since more training pulls more than the wanted tags into every picture.
     """
     groups: dict[tuple[str, float], list[tuple[Cell, Score]]] = {}
     for cell, score in scored:
@@ -59,7 +61,10 @@ def pick_cell(scored: Sequence[tuple[Cell, Score]], tolerance: float = 0.02) -> 
     several = [candidate(group) for group in groups.values()]
     best = max(it.merit for it in several)
     good = [it for it in several if it.merit >= best - tolerance]
-    chosen = min(good, key=lambda it: (abs(it.cell.weight - 0.8), str(it.cell.lora)))
+    stands = standings(several)
+    chosen = min(
+        good, key=lambda it: (abs(it.cell.weight - 0.8), -stands[it.cell], str(it.cell.lora))
+    )
     others = [it for it in several if it is not chosen]
     second = max(others, key=lambda it: it.merit, default=None)
     sure = second is None or can_tell(chosen, second)
@@ -88,14 +93,31 @@ def candidate(group: Sequence[tuple[Cell, Score]]) -> Candidate:
     return Candidate(*group[0], means, tuple(map(merit, each)))
 
 
+def standings(several: Sequence[Candidate]) -> dict[Cell, float]:
+    """The merit of each place with that of the places next to it on the sheet, itself twice.
+
+    Epochs and weights that are next to each other draw nearly the same: a few seeds of five places
+    tell more than those of one. Rounded, so that equals are equal.
+    """
+    loras = sorted({str(it.cell.lora) for it in several})
+    weights = sorted({it.cell.weight for it in several})
+    places = {(loras.index(str(it.cell.lora)), weights.index(it.cell.weight)): it for it in several}
+    found = {}
+    for (row, column), it in places.items():
+        near = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+        beside = [places[at].merit for at in near if at in places]
+        found[it.cell] = round(mean([it.merit, it.merit, *beside]), 9)
+    return found
+
+
 def merit(measures: Mapping[str, float]) -> float:
-    """The mean of what was measured by its worth; less copy risk and half the missing diversity.
+    """The mean of what was measured by its worth; less copy risk and half of a want of diversity.
 
     Up to 1. What should be low counts as 1 less it; leak only where no bleed was measured.
     """
     names = [it for it in WORTH if it in measures and not (it == "leak" and "bleed" in measures)]
     good = sum(WORTH[it] * (1 - measures[it] if it in UNWANTED else measures[it]) for it in names)
-    lost = max(0.0, 1 - measures.get("diversity", 1.0)) / 2
+    lost = max(0.0, DIVERSE - measures.get("diversity", DIVERSE)) / 2
     return good / max(1, sum(WORTH[it] for it in names)) - measures.get("copy_risk", 0.0) - lost
 
 
@@ -113,7 +135,7 @@ def reason(chosen: Candidate, best: float, of: int, good: int, tolerance: float)
     return (
         f"{facts}: merit {chosen.merit:.2f}, with {best:.2f} the best of {of} places; of the "
         f"{good} that come within {tolerance:.2f} of it, the nearest to weight 0.8 and then the "
-        "earliest"
+        "one with the best beside it"
     )
 
 

@@ -70,31 +70,32 @@ def test_every_place_is_of_a_case_that_is_cooked_so_long() -> None:
 
 
 def test_an_order_is_looked_for_only_where_the_truth_has_one() -> None:
-    place = [("lora", epoch, 1.0) for epoch in (1, 2, 4)]
+    places = [("lora", epoch, 1.0) for epoch in (1, 2, 4)]
     known = scores.Known(Bank())
-    known.places = place
-    truths = dict(zip(place, ({"merit": 0.3}, {"merit": 0.75}, {"merit": 0.8}), strict=True))
+    known.places = places
+    truths = ([0.3, 0.4], [0.75, 0.7], [0.8, 0.8])
+    known.true = {it: {"merit": each} for it, each in zip(places, truths, strict=True)}
     known.tried = {
         it: [{"merit": value} for value in each]
-        for it, each in zip(place, ((0.5, 0.6), (0.7, 0.9), (0.8, 0.55)), strict=True)
+        for it, each in zip(places, ((0.5, 0.6), (0.7, 0.9), (0.8, 0.55)), strict=True)
     }
-    known.true = truths.__getitem__  # type: ignore[method-assign, assignment]
-    assert list(scores.ripeness(known)) == ["| lora 1 at 1 | 0.30 | lora 4 at 1 | 0.80 | 1 |"]
+    assert list(scores.ripeness(known)) == ["| lora 1 at 1 | 0.35 | lora 4 at 1 | 0.80 | 1 |"]
     (line,) = scores.pairs(known)
     assert line == "| merit | 2 | 1.5 | 0 | 1: lora 1 at 1 below lora 4 at 1 |"
+    assert not truth.is_below([0.0, 0.0, 1.0], [1.0, 0.0, 1.0]), "one seed of three is chance"
 
 
 def test_the_truth_is_what_the_attributes_say() -> None:
     girl = frozenset({"aqua hair", "halo", "ponytail", "smile"})
     other = frozenset({"red hair", "ponytail", "frown"})
-    assert truth.shown([girl, other], ["halo", "ponytail"]) == 0.75
-    assert truth.variety([girl, girl]) == 0
-    assert truth.variety([girl, other]) == 1 / len(truth.FREE), "hair is not free to change"
-    recoloured = girl - {"aqua hair"}
-    assert truth.copies([girl, other], [recoloured]) == 0.5
-    assert truth.differs({"bleed": 0.1}, {"bleed": 0.3}, "bleed", 0.1)
-    assert not truth.differs({"bleed": 0.1}, {"bleed": 0.15}, "bleed", 0.1)
-    assert not truth.differs({"bleed": 0.1}, {"mixing": 0.3}, "bleed", 0.1)
+    assert truth.shown([girl, other], ["halo", "ponytail"]) == [1, 0.5]
+    assert truth.beyond([girl], [girl, other], ["halo"]) == [0.5]
+    assert truth.variety([girl, girl]) == [0, 0]
+    assert truth.variety([girl, other]) == [1 / len(truth.FREE)] * 2, "hair is not free to change"
+    assert truth.attributes(girl) == truth.attributes(girl - {"aqua hair"})
+    true = {"recovery": [0.9, 0.7], "obedience": [1.0, 0.8], "bleed": [0.2, 0.0]}
+    assert truth.likeness(true) == pytest.approx((0.8 + 0.9 + 0.9) / 3)
+    assert truth.worth({**true, "copy_risk": [1.0, 1.0]}) == truth.worth(true)
 
 
 def test_measures_of_several_triggers_are_taken_together_seed_by_seed() -> None:

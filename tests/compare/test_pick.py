@@ -31,6 +31,22 @@ def test_among_equals_the_weight_nearest_to_08_wins_and_then_the_earliest_epoch(
     assert picked(*reversed(scored)) == cell("x-000002.safetensors", 0.8)
 
 
+def test_of_equals_at_one_weight_the_one_with_the_best_beside_it_wins() -> None:
+    recalls = {
+        "a": (0.5, 0.5),
+        "b": (0.9, 0.4),
+        "c": (0.5, 0.5),
+        "d": (0.89, 0.88),
+        "e": (0.8, 0.8),
+    }
+    scored = [
+        (cell(name, weight), recall)
+        for name, both in recalls.items()
+        for weight, recall in zip((0.8, 1.0), both, strict=True)
+    ]
+    assert picked(*scored) == cell("d", 0.8)
+
+
 def test_a_little_less_recall_counts_as_equal() -> None:
     assert picked((cell("a", 0.8), 0.885), (cell("b", 0.4), 0.9)) == cell("a", 0.8)
     assert picked((cell("a", 0.8), 0.875), (cell("b", 0.4), 0.9)) == cell("b", 0.4)
@@ -94,8 +110,8 @@ def test_all_prompts_of_a_place_count() -> None:
         ({"recovery": 1.0, "mixing": 0.75}, 0.75),
         ({}, 0.0),
         ({"recovery": 1.0, "copy_risk": 0.75}, 0.25),
-        ({"recovery": 1.0, "diversity": 0.5}, 0.75),
-        ({"recovery": 1.0, "diversity": 1.5}, 1.0),
+        ({"recovery": 1.0, "diversity": 0.5}, 0.875),
+        ({"recovery": 1.0, "diversity": 0.75}, 1.0),
     ],
 )
 def test_merit_is_what_should_be_high_less_what_was_copied(
