@@ -26,7 +26,7 @@ class Group:
 
 
 _LEAST_SAYING = 2
-_AT_ONCE = (1, 3, 9, None)  # better pictures that each is compared with, many at a time
+_AT_ONCE = (1, None)  # better pictures that each is compared with, many at a time
 
 Stars = dict[int, list[int]]
 """Centre -> the others."""

@@ -16,7 +16,7 @@ from .prints import Box, lightness
 
 _SIDE = 80  # pixels of the squares
 _ROUGH, _ROUGHEST = 40, 20  # of what is laid on one another first, and where that does not do
-_STEPS = {_ROUGHEST: 6, _ROUGH: 4, _SIDE: 3}
+_STEPS = {_ROUGHEST: 6, _ROUGH: 3, _SIDE: 3}
 _GREY = 3.0  # levels between the channels
 _LARGE = 128 * 128  # pixels
 _NO_MOVE = 0.3  # of a pixel

@@ -102,7 +102,7 @@ def _by_views(views: Views) -> list[Candidate]:
     ])  # fmt: skip
     one, other = np.array([(it.one, it.other) for it in found], np.int32).reshape(-1, 2).T
     alike = np.array([it.likeness for it in found], np.float32)
-    turn = np.minimum(_turn(one, alike), _turn(other, alike))
+    turn = _turn(np.append(one, other), np.tile(alike, 2)).reshape(2, -1).min(axis=0)
     return [found[at] for at in np.flatnonzero((alike >= _SURE) | (turn < _OF_UNSURE))]
 
 
