@@ -59,14 +59,22 @@ class Wanted:
     marks: frozenset[str] = frozenset()
     stars: int = 0
 
+    @property
+    def of_sidecars(self) -> bool:
+        """Whether it asks for what stands in the sidecars."""
+        return bool(self.ratings or self.marks or self.stars)
+
 
 def scan_gallery(
-    folder: Path, failed: list[Failure] | None = None, among: Collection[str] | None = None
+    folder: Path,
+    failed: list[Failure] | None = None,
+    among: Collection[str] | None = None,
+    sidecars: bool = True,
 ) -> list[Card]:
-    """The pictures of a folder by name; headers are read where a file is new or has changed.
+    """The pictures of a folder by name, without captions; headers are read where a file is new.
 
-    among: names that are asked about; None for all. UserError if the folder cannot be opened;
-    pictures that cannot be read go to `failed`.
+    among: names that are asked about; None for all. sidecars: whether what they say is asked for,
+    too. UserError if the folder cannot be opened; pictures that cannot be read go to `failed`.
     """
     try:
         with os.scandir(folder) as entries:
@@ -79,7 +87,7 @@ def scan_gallery(
         for name in sorted(filter(is_picture_name, asked)):
             try:
                 image = headers.image(files[name])
-                cards.append(_card(_captioned(image, files), files))
+                cards.append(_card(image, files) if sidecars else Card(image))
             except UserError as error:
                 if failed is not None:
                     failed.append((Path(folder, name), error.what))
@@ -92,15 +100,8 @@ def read_card(path: Path) -> Card:
     return _card(read_image_file(path), files)
 
 
-def _captioned(image: ImageFile, files: Iterable[str]) -> ImageFile:
-    if os.path.splitext(image.path.name)[0] + ".txt" not in files:
-        return image
-    caption = caption_path(image.path)
-    return replace(image, caption_path=caption, caption=read_caption(caption))
-
-
 def _card(image: ImageFile, files: Iterable[str]) -> Card:
-    if os.path.splitext(image.path.name)[0] + ".json" not in files:
+    if image.path.stem + ".json" not in files:
         return Card(image)
     sidecar = image.path.with_suffix(".json")
     text = read_caption(sidecar)

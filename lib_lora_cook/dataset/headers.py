@@ -24,6 +24,7 @@ class HeaderIndex:
     """
 
     def __init__(self, folder: Path, there: Container[str]) -> None:
+        self._folder = folder
         self.file = folder / OWN_FOLDER / "headers.json"
         self._known = _read(self.file)
         self._used = {name: it for name, it in self._known.items() if name in there}
@@ -36,12 +37,12 @@ class HeaderIndex:
             return read_image_file(Path(entry.path))  # says why
         stamp = Stamp(status.st_size, status.st_mtime_ns)
         known = self._used.get(entry.name)
-        if known is None or known[0] != list(stamp):
+        if known is None or tuple(known[0]) != stamp:
             image = read_image_file(Path(entry.path))
             known = [list(stamp), [image.width, image.height, image.format, image.has_alpha]]
         self._used[entry.name] = known
         width, height, kind, alpha = known[1]
-        return ImageFile(Path(entry.path), width, height, kind, alpha, stamp=stamp)
+        return ImageFile(self._folder / entry.name, width, height, kind, alpha, stamp=stamp)
 
     def __enter__(self) -> HeaderIndex:
         return self

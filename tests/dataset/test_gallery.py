@@ -1,6 +1,7 @@
 """The gallery behind the page: cards, filters, pages, marks that follow their pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,12 @@ def test_cards_are_the_pictures_as_they_are_scanned(folder: Path) -> None:
     write(folder / "bad.png", "no picture")
     failed: list[Failure] = []
     cards = scan_gallery(folder, failed)
-    assert [card.image for card in cards] == scan_subset(folder, [])
+    scanned = [replace(it, caption="", caption_path=None) for it in scan_subset(folder, [])]
+    assert [card.image for card in cards] == scanned
     assert [path.name for path, _ in failed] == ["bad.png"]
     assert [card.rating for card in cards] == ["", "", "s", "", ""]
+    assert not any(card.rating for card in scan_gallery(folder, [], sidecars=False))
+    assert Wanted(ratings=frozenset("s")).of_sidecars and not Wanted(least=768).of_sidecars
 
 
 def test_a_second_look_opens_only_what_has_changed(

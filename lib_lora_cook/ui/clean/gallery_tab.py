@@ -84,7 +84,8 @@ class GalleryHandlers:
         if wanted == cards.Wanted():
             return names
         known = cards.with_findings(
-            cards.scan_gallery(folder, [], names), seen[1] if wanted.findings and seen else []
+            cards.scan_gallery(folder, [], names, wanted.of_sidecars),
+            seen[1] if wanted.findings and seen else [],
         )
         return [card.image.path.name for card in cards.found(known, wanted)]
 
