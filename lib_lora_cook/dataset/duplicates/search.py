@@ -19,7 +19,8 @@ from .textures import texture_pairs, textures
 from .views import WINDOWS, Floats, Hits, Views, Whole, coefficients, fitted, flip
 
 _COARSE = 5  # coefficients a side
-_MOST_LIKE = 4_000_000  # pairs of whole views that are looked at again, the most alike
+_MOST_LIKE = 4_000_000  # pairs of views that are looked at again, the most alike
+_MIDDLE = (0.05, 0.95)  # of a side: about as like what was not cut as what was cut by 12%
 _LIKELY = 0.84  # least cosine in the best window
 _OF_A_VIEW, _ROWS = 64, 128  # hits that a view may have either way round; views at a time
 _SHAPES, _SAME = (8, 1), 0.88  # waves; least cosine where the window fits best
@@ -128,18 +129,19 @@ def _views_of(prints: Sequence[Print]) -> tuple[Views, Floats]:
         owner[told], boxes[told], aspect[told], pixels[told], whole[told]
     )  # fmt: skip
     windows = [coefficients(pixels, x, y, _COARSE)[0] for x, y in WINDOWS]
-    return Views(owner, boxes, aspect, pixels, whole, np.stack(windows, axis=1)), level
+    middle = coefficients(pixels, _MIDDLE, _MIDDLE, _COARSE)[0]
+    return Views(owner, boxes, aspect, pixels, whole, middle, np.stack(windows, axis=1)), level
 
 
 def _alike(views: Views) -> Hits:
     """Every view with each window that another picture's view is like."""
-    signs, like = flip(_COARSE), _least_like(views.whole)
+    signs, like = flip(_COARSE), _least_like(views)
     turned = views.whole * signs
 
     def look(part: slice) -> list[Hits]:
         found = []
         for mirrored, seen in ((False, views.whole), (True, turned)):
-            near = views.whole[part] @ seen.T >= like
+            near = views.middle[part] @ seen.T >= like
             near &= views.owner[part, None] != views.owner
             for row, others in enumerate(near, part.start):
                 content = np.flatnonzero(others)
@@ -178,9 +180,10 @@ def _best_windows(
 _WINDOW_ASPECT = np.array([(x[1] - x[0]) / (y[1] - y[0]) for x, y in WINDOWS], np.float32)
 
 
-def _least_like(whole: Floats) -> float:
+def _least_like(views: Views) -> float:
     """The cosine that lets _MOST_LIKE pairs of views pass, or all that may be something."""
-    rows = whole[:: max(1, len(whole) // 400)]
+    whole = views.whole
+    rows = views.middle[:: max(1, len(whole) // 400)]
     cosines = (rows @ whole.T).ravel()
     share = _MOST_LIKE / len(whole) ** 2 / 2
     return float(np.quantile(cosines, 1 - share)) if share < 1 else -1.0

@@ -35,6 +35,7 @@ class Views:
     aspect: Floats  # (views,) width by height
     pixels: Bytes  # (views, 32, 32)
     whole: Floats  # (views, 25) coefficients of length 1
+    middle: Floats  # (views, 25) the same of what is left when a little is cut all round
     windows: Floats  # (views, 17, 25) the same in each window
 
 
