@@ -29,17 +29,19 @@ def difference_picture(one: Path, other: Path) -> Image.Image:
     is no whole picture.
     """
     seen = Seen(_pixels(one)), Seen(_pixels(other))
+    first = np.array([0])
     for hit in candidates([read_print(one), read_print(other)]):
         lying = Overlays([Claim(*seen, hit.mirrored, hit.box, hit.other_box)])
-        first = np.array([0])
         lying.refine(first)
         if lying.is_laid(first)[0]:
             under, over = lying.cut(0)
             ones, others = lying.colours(first)
-            _, colours = glanced(others, ones)
-            return _lit(under, colours.applied(0, over))
-    height, width = seen[0].pixels.shape[:2]
-    return _lit(seen[0].pixels, cv2.resize(seen[1].pixels, (width, height)))
+            (there, forth), (here, back) = glanced(ones, others), glanced(others, ones)
+            if there[0] < here[0]:
+                return _lit(under, residue(forth.applied(0, under), over))
+            return _lit(under, residue(under, back.applied(0, over)))
+    pixels = seen[0].pixels
+    return _lit(pixels, residue(pixels, cv2.resize(seen[1].pixels, pixels.shape[1::-1])))
 
 
 def _pixels(path: Path) -> Bytes:
@@ -48,7 +50,7 @@ def _pixels(path: Path) -> Bytes:
     return np.asarray(on_background(image))
 
 
-def _lit(one: Bytes, other: Bytes) -> Image.Image:
-    glow = np.clip(residue(one, other)[..., None] / _FULL, 0, 1)
+def _lit(one: Bytes, left: Bytes) -> Image.Image:
+    glow = np.clip(left[..., None] / _FULL, 0, 1)
     grey = cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)[..., None] * _DARK
     return Image.fromarray(np.rint(grey * (1 - glow) + glow * _LIGHT).astype(np.uint8))
