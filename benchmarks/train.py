@@ -88,9 +88,9 @@ class SameBatch:
         captions = [CAPTION] * case.batch
         self.batch = Batch(latents, captions, [size] * case.batch, torch.ones(case.batch))
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batch, as often as there are steps."""
-        for _ in range(self.per_epoch):
+    def epoch(self, number: int, done: int = 0) -> Iterator[Batch]:
+        """The batch, as often as there are steps left."""
+        for _ in range(done, self.per_epoch):
             yield self.batch
 
 
