@@ -1,11 +1,15 @@
-"""Training runs of SD1.5 at its true size beside sd-scripts' on the same files. Never a timed test.
+"""Runs of SD1.5 and SDXL at their true sizes beside sd-scripts' on the same files; no timed test.
 
     LORA_COOK_SD_SCRIPTS=../sd-scripts LORA_COOK_SD_SCRIPTS_PYTHON=../sd-scripts/venv/bin/python \
         python -m benchmarks.beside --network LoRA LoHa --rounds 2
+    ... python -m benchmarks.beside --family sdxl --network LoRA --precision bf16 --batch 1
+
+SD1.5 trains its text encoder too. SDXL trains the UNet alone with checkpointing, and both programs
+encode each caption once.
 
 Model and pictures are random. Every run is a process of its own, ours and theirs in turn: seconds a
-step (median, the first left out), the most memory of the process, seconds from the start to the end
-of the first step; ours also from where the model is loaded and the run is asked for. LoRA is
+step (median, the first two left out), the most memory of the process, seconds from the start to the
+end of the first step; ours also from where the model is loaded and the run is asked for. LoRA is
 sd-scripts' networks.lora; LoCon and LoHa are lycoris.kohya. Without LORA_COOK_SD_SCRIPTS only ours
 are measured. LORA_COOK_SD_SCRIPTS_TOKENIZERS may name a folder for its --tokenizer_cache_dir. Run
 it from the repository's root: it shares the tests' models.
@@ -32,12 +36,20 @@ PROGRESS = re.compile(rb"steps:[^\r\n]*?\| (\d+)/\d+ \[")
 OURS = re.compile(rb"step (\d+)\n")
 READY = b"ready\n"
 DIM, ALPHA, CONV_DIM, CONV_ALPHA = 16, 8, 8, 4
+SCRIPTS = {"sd1": "train_network.py", "sdxl": "sdxl_train_network.py"}
+FAMILY = {
+    "sd1": ["--text_encoder_lr", "1e-4", "--clip_skip", "2"],
+    "sdxl": ["--network_train_unet_only", "--cache_text_encoder_outputs",
+             "--gradient_checkpointing"],
+}  # fmt: skip
+"""What sd-scripts is told for each family."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A kind of network and what all runs share."""
 
+    family: str
     network: str
     precision: str
     side: int
@@ -55,6 +67,7 @@ class Measured:
     """One run of one program."""
 
     program: str
+    family: str
     network: str
     precision: str
     seconds_per_step: float
@@ -71,16 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.ours:
         cook_ours(Path(options.ours))
         return
+    from .true_size import write_model, write_pictures  # what is measured needs none of it
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
-        if not (folder / "model").is_dir():
-            write_model(folder / "model")
+        if not (folder / options.family).is_dir():
+            write_model(options.family, folder / options.family)
         found = []
         for number in range(options.rounds):
             for network, precision in ((n, p) for n in options.network for p in options.precision):
-                case = Case(network, precision, options.side, options.batch, options.steps,
-                            options.pictures)  # fmt: skip
-                write_pictures(case, folder)
+                case = Case(options.family, network, precision, options.side, options.batch,
+                            options.steps, options.pictures)  # fmt: skip
+                write_pictures(case.pictures_in(folder), case.side, case.pictures)
                 for program in programs()[:: 1 if number % 2 else -1]:
                     found.append(program(case, folder))
                     print(json.dumps(asdict(found[-1])) if options.json else row(found[-1]),
@@ -94,11 +109,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beside", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = ("LoRA", "LoCon", "LoHa")
+    parser.add_argument("--family", choices=("sd1", "sdxl"), default="sd1")
     parser.add_argument("--network", nargs="+", choices=kinds, default=list(kinds))
     parser.add_argument("--precision", nargs="+", choices=("no", "bf16"), default=["no"])
     parser.add_argument("--side", type=int, default=256, help="pixels of a side")
     parser.add_argument("--batch", type=int, default=2, help="pictures a step")
-    parser.add_argument("--steps", type=int, default=4, help="of each run; the first is left out")
+    parser.add_argument(
+        "--steps", type=int, default=5, help="of each run; the first two are left out"
+    )
     parser.add_argument("--pictures", type=int, default=20, help="in the dataset")
     parser.add_argument("--rounds", type=int, default=1, help="how often all are run in turn")
     parser.add_argument("--folder", help="where model and pictures are kept for the next time")
@@ -112,56 +130,26 @@ def programs() -> list[Callable[[Case, Path], Measured]]:
     return [run_ours, *([run_theirs] if os.environ.get("LORA_COOK_SD_SCRIPTS") else [])]
 
 
-def write_model(folder: Path) -> None:
-    """A diffusers folder of SD1.5's size, of random weights in fp32: 4.3 GB."""
-    import torch
-    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-    from transformers import CLIPTextModel
-
-    from tests import real_models, tiny_models
-
-    torch.manual_seed(0)
-    vae = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    )  # fmt: skip
-    folder.mkdir(parents=True)
-    StableDiffusionPipeline(
-        vae, CLIPTextModel(real_models.CLIP_L), tiny_models.tokenizer(folder),
-        UNet2DConditionModel(**real_models.SD1_UNET), tiny_models.scheduler(), None, None,
-        requires_safety_checker=False,
-    ).save_pretrained(str(folder))  # fmt: skip
-
-
-def write_pictures(case: Case, folder: Path) -> None:
-    """As many pictures of one size as the case asks for, each with a caption."""
-    import numpy as np
-    from PIL import Image
-
-    here = case.pictures_in(folder)
-    here.mkdir(parents=True, exist_ok=True)
-    for index in range(case.pictures):
-        blocks = np.random.default_rng(index).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(blocks).resize((case.side, case.side)).save(here / f"{index}.png")
-        (here / f"{index}.txt").write_text("a red star, girl, solo, hair", encoding="utf-8")
-
-
 def run_ours(case: Case, folder: Path) -> Measured:
     """Our run in a process of its own."""
     table = {
-        "version": 1, "pretrained_model_name_or_path": str(folder / "model"),
+        "version": 1, "pretrained_model_name_or_path": str(folder / case.family),
         "output_dir": str(folder / "out"), "output_name": "ours", "network_type": case.network,
         "network_dim": DIM, "network_alpha": ALPHA, "resolution": case.side,
         "train_batch_size": case.batch, "max_train_steps": case.steps, "unet_lr": 5e-4,
-        "text_encoder_lr": 1e-4, "optimizer_type": "AdamW", "clip_skip": 2, "min_snr_gamma": 5.0,
+        "optimizer_type": "AdamW", "min_snr_gamma": 5.0,
         "max_token_length": 75, "mixed_precision": case.precision, "seed": 42,
         "cache_latents_to_disk": False, "vae_batch_size": 1,  # sd-scripts' default
     }  # fmt: skip
+    if case.family == "sd1":
+        table |= {"text_encoder_lr": 1e-4, "clip_skip": 2}
+    else:
+        table |= {"text_encoder_lr": 0.0, "gradient_checkpointing": True}
     if case.network != "LoRA":
         table |= {"conv_dim": CONV_DIM, "conv_alpha": CONV_ALPHA}
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
     lines += ["[[subsets]]", f"image_dir = {json.dumps(str(case.pictures_in(folder)))}",
-              "num_repeats = 1", "shuffle_caption = true"]  # fmt: skip
+              "num_repeats = 1"]  # fmt: skip
     run = folder / "ours.toml"
     run.write_text("\n".join(lines), encoding="utf-8")
     command = [sys.executable, "-m", "benchmarks.beside", "--ours", str(run)]
@@ -189,11 +177,11 @@ def cook_ours(run: Path) -> None:
 
 
 def run_theirs(case: Case, folder: Path) -> Measured:
-    """sd-scripts' train_network.py with the same settings under its own names."""
+    """sd-scripts' own program with the same settings under its own names."""
     source = Path(os.environ["LORA_COOK_SD_SCRIPTS"]).absolute()
     dataset = folder / "theirs.toml"
     dataset.write_text(
-        '[general]\nshuffle_caption = true\ncaption_extension = ".txt"\n[[datasets]]\n'
+        f'[general]\ncaption_extension = ".txt"\n[[datasets]]\n'
         f"resolution = {case.side}\nbatch_size = {case.batch}\n[[datasets.subsets]]\n"
         f"image_dir = {json.dumps(str(case.pictures_in(folder)))}\nnum_repeats = 1\n",
         encoding="utf-8",
@@ -207,14 +195,14 @@ def run_theirs(case: Case, folder: Path) -> Measured:
     cached = ["--tokenizer_cache_dir", tokenizers] if tokenizers else []
     python = os.environ.get("LORA_COOK_SD_SCRIPTS_PYTHON", sys.executable)
     command = [
-        python, "train_network.py", "--pretrained_model_name_or_path", str(folder / "model"),
+        python, SCRIPTS[case.family], "--pretrained_model_name_or_path", str(folder / case.family),
         "--dataset_config", str(dataset), "--output_dir", str(folder / "out"),
         "--output_name", "theirs", "--network_dim", str(DIM), "--network_alpha", str(ALPHA),
         *network, *cached, "--max_train_steps", str(case.steps), "--unet_lr", "5e-4",
-        "--text_encoder_lr", "1e-4", "--optimizer_type", "AdamW", "--clip_skip", "2",
+        "--optimizer_type", "AdamW",
         "--min_snr_gamma", "5", "--mixed_precision", case.precision,
         "--seed", "42", "--cache_latents", "--sdpa", "--max_data_loader_n_workers", "0",
-        "--save_model_as", "safetensors",
+        "--save_model_as", "safetensors", *FAMILY[case.family],
     ]  # fmt: skip
     return measured("sd-scripts", case, command, source, PROGRESS)
 
@@ -238,9 +226,9 @@ def measured(
     if running.returncode:
         raise SystemExit(f"{program} failed:\n{text.decode(errors='replace')[-3000:]}")
     ends = [told[number] for number in sorted(told) if number]
-    times = [after - before for before, after in pairwise(ends)]
+    times = [after - before for before, after in pairwise(ends[1:])]
     return Measured(
-        program, case.network, case.precision, statistics.median(times),
+        program, case.family, case.network, case.precision, statistics.median(times),
         usage.ru_maxrss * 1024, ends[0] - began, ends[0] - ready if ready else None,
     )  # fmt: skip
 
@@ -249,8 +237,9 @@ def row(it: Measured) -> str:
     """One line of the table."""
     click = f"{it.click_to_first_step:6.1f} s" if it.click_to_first_step else "-"
     return (
-        f"{it.network:6} {it.precision:5} {it.program:11} {it.seconds_per_step:7.2f} s a step  "
-        f"{it.peak_bytes >> 20:6} MiB  first step after {it.first_step:6.1f} s, loaded {click}"
+        f"{it.family:4} {it.network:6} {it.precision:5} {it.program:11} "
+        f"{it.seconds_per_step:7.2f} s a step  {it.peak_bytes >> 20:6} MiB  "
+        f"first step after {it.first_step:6.1f} s, loaded {click}"
     )
 
 
