@@ -44,8 +44,9 @@ class Measured:
     """Of the largest process; weights that are read from one file are counted in each."""
     loss_off: float
     """The most that a step's loss differs from the first run's, as a share of it."""
-    adapter_off: float
-    """The norm of the difference to the first run's file, as a share of its norm."""
+    learnt_off: float
+    """The norm of the difference to the first run's `lora_up` weights, which begin at 0, as a share
+    of their norm."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,16 +94,16 @@ def measure(size: str, batch: int, steps: int, folder: Path) -> list[Measured]:
         name = f"{size}-{processes}x{threads}"
         run = write_run(name, size, batch, steps, folder)
         times, losses, peak = timed(run, processes, threads)
-        adapter = read_file(folder / "out" / f"{name}.safetensors")[0]
-        runs.append((processes, threads, times, peak, losses, adapter))
+        tensors = read_file(folder / "out" / f"{name}.safetensors")[0]
+        learnt = torch.cat([it.flatten() for key, it in tensors.items() if "lora_up" in key])
+        runs.append((processes, threads, times, peak, losses, learnt))
     losses, first = runs[0][4], runs[0][5]
-    whole = torch.stack([it.float().norm() for it in first.values()]).norm()
     found = []
-    for processes, threads, times, peak, own, adapter in runs:
+    for processes, threads, times, peak, own, learnt in runs:
         off = max(abs(a - b) / b for a, b in zip(own, losses, strict=True))
-        gap = torch.stack([(adapter[key] - first[key]).float().norm() for key in first]).norm()
+        gap = float((learnt - first).norm() / first.norm())
         each = statistics.median(after - before for before, after in pairwise(times[1:]))
-        found.append(Measured(size, processes, threads, each, peak, off, float(gap / whole)))
+        found.append(Measured(size, processes, threads, each, peak, off, gap))
     return found
 
 
@@ -164,7 +165,7 @@ def row(it: Measured) -> str:
     """One line of the table."""
     return (
         f"{it.size:5} {it.processes} x {it.threads}  {it.seconds_per_step:8.3f} s a step  "
-        f"{it.peak_bytes >> 20:6} MiB  losses off {it.loss_off:.1e}, adapters {it.adapter_off:.1e}"
+        f"{it.peak_bytes >> 20:6} MiB  losses off {it.loss_off:.1e}, learnt {it.learnt_off:.1e}"
     )
 
 
