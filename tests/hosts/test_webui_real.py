@@ -14,6 +14,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import socket
 import subprocess
 import threading
@@ -97,8 +98,8 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webui]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pictures = checkout / "tmp" / NAME
-    pictures.mkdir(parents=True, exist_ok=True)
+    pictures = checkout / NAME  # Neo empties its tmp when it starts
+    pictures.mkdir(exist_ok=True)
     link = checkout / "extensions" / "lora-cook"
     ours = not link.exists()
     if ours:
@@ -122,6 +123,7 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webui]:
             link.unlink()
         for path in [*made.lora_dir.glob(f"{NAME}*"), *made.lora_dir.glob(f"sample/{NAME}*")]:
             path.unlink()
+        shutil.rmtree(pictures)
 
 
 def wait_for(webui: Webui, running: subprocess.Popen[bytes], log: Path) -> None:
