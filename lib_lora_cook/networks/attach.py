@@ -157,9 +157,18 @@ def weighed(adapter: Any, each: Each) -> Forward:
         factor = each.beside(plain)
         if isinstance(adapter, LowRank):
             return adapter.added_to(plain, x, factor)
-        return torch.addcmul(plain, adapter.bypass_forward_diff(x), factor)
+        return torch.addcmul(plain, added_by(adapter, x), factor)
 
     return forward
+
+
+def added_by(adapter: Any, x: Tensor) -> Tensor:
+    """What a LoHa or LoKr adds to its layer's output at strength 1, [B, ...] -> [B, ...].
+
+    LyCORIS 3.4's own bypass of LoKr leaves alpha / dim out, and fails at convolutions.
+    """
+    added: Tensor = adapter.op(x, delta_weight(adapter).to(x.dtype), **adapter.kw_dict)
+    return added
 
 
 def make_network(targets: Iterable[Target], config: NetworkConfig) -> Network:
