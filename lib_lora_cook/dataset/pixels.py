@@ -73,6 +73,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return _scaled(image)
     if image.mode in ("L", "CMYK", "RGB") and "transparency" not in image.info:
         return image
+    if image.mode == "1" and image.info.get("transparency") == 1:  # as Pillow 9.5 reads white
+        image.info["transparency"] = 255
     if image.mode == "RGB" and max(image.info["transparency"]) > 255:
         return _keyed_rgb(image)
     if image.mode == "LA":
