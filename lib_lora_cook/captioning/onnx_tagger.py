@@ -20,6 +20,7 @@ from .labels import read_labels
 from .spec import TaggerSpec, prepare, spec_of
 
 _BATCH = 8
+_MOST = 8  # pictures looked at at once: each takes memory of its own
 _PROVIDERS = (
     "CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider",
     "CPUExecutionProvider",
@@ -99,16 +100,16 @@ def load(path: Path, spec: TaggerSpec | None = None, many: bool = False) -> Onnx
             missing = f"No {file.name} in this tagger" if folder.is_dir() else "No such tagger"
             raise UserError(missing, folder, nearby(folder))
     labels = read_labels(folder / spec.label_file)
-    cores = _cores()
-    session = _session(folder / spec.model_file, 1 if many and not _on_gpu() else cores)
+    cores, apart = _cores(), min(_cores(), _MOST) if many and not _on_gpu() else 0
+    session = _session(folder / spec.model_file, cores // (apart or 1))
     size, batch = _shape(session, spec, folder)
     output = _output(session, spec, labels, folder)
-    if not many or _on_gpu():
+    if not apart:
         return OnnxTagger(session, spec, labels, size, batch or _BATCH, output)
     if batch > 1:  # one picture would cost as much as all that this model always takes
         session = _session(folder / spec.model_file, cores)
         return OnnxTagger(session, spec, labels, size, batch, output)
-    return OnnxTagger(session, spec, labels, size, 1, output, cores)
+    return OnnxTagger(session, spec, labels, size, 1, output, apart)
 
 
 def nearby(folder: Path) -> str:
