@@ -22,7 +22,7 @@ from .store import Store
 
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
-_KEPT, _CHUNK = 512, 16  # pictures; pairs at a time
+_KEPT, _CHUNK = 512, 48  # pictures; pairs at a time
 _CLEAR = 40.0  # a distance at which another way round cannot be better
 _COPY = 50.0  # a distance within which no one sees another drawing
 
