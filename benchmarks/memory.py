@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 from unittest.mock import patch
@@ -60,14 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
               else row(case, counted), flush=True)  # fmt: skip
 
 
-def count(case: Case) -> Counted:
-    """Two steps of a case, without contents."""
+def count(case: Case, beside: AbstractContextManager[Any] | None = None) -> Counted:
+    """A step that is tried and two that are taken, without contents; `beside` counts too."""
     living, config = Living(), config_of_case(case)
     # Nothing has to move here, and such parameters cannot be moved. A kernel's two sizes are kept.
     stay = patch.object(nn.Module, "to", lambda module, *where, **how: module)
     sizes = patch("torch._subclasses.fake_tensor.CONSTANT_NUMEL_LIMIT", 2)
+    watching = beside or nullcontext()
     away = patch.multiple(swapping, is_away=lambda *_: True, copied=lambda it, device: it.clone())
-    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes, away:
+    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes, away, watching:
         model: Any = DiffusersModel(make_pipeline(case), config.model)
         loaded = living.bytes
         living.leave_out(it for block in model.swapped for it in block.parameters())
