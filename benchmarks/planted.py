@@ -111,7 +111,7 @@ EIGHT = {**LONG, "max_train_epochs": 8}
 PLANTED = {
     "lora": Case(LONG),
     "LoCon": Case({**CASES["LoCon"], **LONG}),
-    "LoHa": Case({**CASES["LoHa"], **LONG, "max_train_epochs": 12}),
+    "LoHa": Case({**CASES["LoHa"], **LONG, "max_train_epochs": 24}),
     "Prodigy": Case({**CASES["Prodigy"], "max_train_epochs": 16}),
     "memorised": Case({**LONG, "max_train_epochs": 12}, three_pictures),
     "bleed": Case(EIGHT, half_named),

@@ -29,7 +29,7 @@ from lib_lora_cook.demo import meal
 TRIED, PICKED, TRIALS = 8, 12, 100
 """Seeds of a trial of the orders and of the pick, trials."""
 RUNS: dict[str, tuple[int, ...]] = {
-    "lora": (1, 2, 4, 8, 12, 16), "LoCon": (1, 2, 4, 8, 12, 16), "LoHa": (1, 2, 4, 8, 12),
+    "lora": (1, 2, 4, 8, 12, 16), "LoCon": (1, 2, 4, 8, 12, 16), "LoHa": (1, 2, 4, 8, 12, 16, 24),
     "Prodigy": (2, 4, 8, 12, 16),
 }  # fmt: skip
 """Epochs of good runs, from undercooked to overcooked."""
