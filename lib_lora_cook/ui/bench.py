@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from . import remembered, show, texts
 from .desk import Desk
-from .pictures import names_in
+from .pictures import names_in, small_copies
 from .runner import Runner, Work, short_home
 
 STEP_IDS = ("gather", "clean", "tag", "cook", "taste")
@@ -60,6 +60,11 @@ class Bench:
         except UserError as error:
             return show.problems([str(error)])
         return ""
+
+    @property
+    def small_copies(self) -> Path:
+        """The folder where small copies of pictures are kept."""
+        return small_copies(self.host)
 
     @property
     def busy(self) -> bool:

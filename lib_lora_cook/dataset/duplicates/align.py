@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .prints import Floats
+
 _STILL = 0.04  # of a pixel
 _FLAT = 0.5  # levels
 _MOST_STEP = 0.1  # of a side
 _LEAST_SHARED = 0.3  # of a side
 
-Floats = NDArray[np.float32]
 Places = NDArray[np.float64]
 """(n, 4): left, top, width, height of the others' frames in the ones'."""
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from .colours import level
 from .glance import glanced
 from .marks import covered, writing
 from .overlay import Claim, Overlays
+from .prints import Bytes
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
@@ -26,8 +26,6 @@ _NOISY, _LIKE = 12.0, 0.9  # levels all over, which only a copy of like lightnes
 _CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
 _FAR = 24  # levels at a glance; tuned with benchmarks/duplicates.py
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

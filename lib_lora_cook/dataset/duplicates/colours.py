@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .prints import Bytes, Floats
+
 _ROUNDS = 3
 _INLIERS = 0.8
 _CLIPPED, _TOLD = 3.0, 0.1  # levels from black or white; share of pixels that must be within
@@ -19,9 +21,6 @@ _TURNED = 3.0  # degrees
 _GREY = 6.0  # levels between the channels
 _SAME, _ALL = 3.0, 0.98  # levels; share of the pixels
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import Floats
 from .colours import Recolouring, level, recoloured, recolouring
+from .prints import Bytes, Floats
 
 _SPARSE = 3  # every such pixel counts for the colours
 _SHARE = 0.9
-
-Bytes = NDArray[np.uint8]
 
 
 def glanced(ones: Floats, others: Floats) -> tuple[NDArray[np.uint8], Recolouring]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colours import level
+from .prints import Bytes, Floats
 
 _LEAST_SEEN, _SEEN, _PER_NOISE = 4.0, 14.0, 3.0  # levels; times what most of the picture changes
 _MOST = 0.9
@@ -28,8 +29,6 @@ _PEN, _SOLID = 0.2, 0.2  # of the height of a line; share of the ink that may be
 _MUCH, _MOST_PARTS = 0.4, 60  # share of a picture that writing is no longer; boxes looked at
 _ROOM = 24.0  # levels to white or black below which writing does not show
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 """left, top, width, height in pixels."""

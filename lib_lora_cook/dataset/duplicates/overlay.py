@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .align import Floats, Places, around, fitted, is_sane, places_of, sampled, shared, within
+from .align import Places, around, fitted, is_sane, places_of, sampled, shared, within
 from .colours import LUMA
-from .prints import Box, lightness
+from .prints import Box, Bytes, Floats, lightness
 
 _SIDE = 80  # pixels of the squares
 _ROUGH, _ROUGHEST = 40, 20  # of what is laid on one another first, and where that does not do
@@ -26,8 +26,6 @@ _LEAST_SIDE = 12  # pixels
 _SHOWS = 0.4  # share of the contrast
 _RIM, _SAME_EDGE = 2, 0.005  # pixels into which a frame's colour runs; share of a side
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
-
-Bytes = NDArray[np.uint8]
 
 
 class Seen:

@@ -23,6 +23,7 @@ _EVEN = 24  # levels of 255 that a bar's pixels may differ, after JPEG
 _STRAY = 0.02  # share of a line's pixels that may differ more
 
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]
 """left, top, width, height as shares of the picture's sides."""
 

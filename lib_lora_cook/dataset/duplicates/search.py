@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cores import spread
-from .prints import VIEW_SIDE, Box, Print
+from .prints import VIEW_SIDE, Box, Floats, Print
 from .textures import texture_pairs, textures
-from .views import WINDOWS, Floats, Hits, Views, Whole, coefficients, fitted, flip
+from .views import WINDOWS, Hits, Views, Whole, coefficients, fitted, flip
 
 _COARSE = 5  # coefficients a side
 _MOST_LIKE = 4_000_000  # pairs of views that are looked at again, the most alike

@@ -11,9 +11,9 @@ from PIL import Image
 from ..images import open_reduced
 from ..pixels import on_background
 from .check import residue
-from .glance import Bytes, glanced
+from .glance import glanced
 from .overlay import Claim, Overlays, Seen
-from .prints import read_print
+from .prints import Bytes, read_print
 from .search import candidates
 
 _SIDE = 512

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .prints import Box, Print, check_pixels
+from .prints import Box, Floats, Print, check_pixels
 
 _TEXTURE, _LEAST = 0.4, 4.0  # share of a view's contrast in its low frequencies; levels of contrast
 _MOST_FEATURES, _BUDGET = 300, 16_000  # of a picture; of all of them
@@ -21,8 +21,6 @@ _ALIKE = 0.88  # least cosine of two features
 _VOTES, _INLIERS, _OF_MATCHES = 8, 8, 0.25
 _NEAR = 3.0  # pixels that a match may be off
 _STRAIGHT = 0.05  # radians
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

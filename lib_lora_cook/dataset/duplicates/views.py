@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cores import spread
-from .prints import VIEW_SIDE
+from .prints import VIEW_SIDE, Bytes, Floats
 
 _PLACES, _MARGIN = 256, 44  # a side is cut at such parts, no further in than this
 _CHUNK = 1024
@@ -21,8 +21,6 @@ EDGES = ((0.0, 1.0), *product((0.03, 0.09), (0.97, 0.91)))  # of a window, from 
 WINDOWS = [(EDGES[0], EDGES[0]), *product(EDGES[1:], EDGES[1:])]
 _CORNERS = np.array([(x[0], y[0], x[1], y[1]) for x, y in WINDOWS])
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 Whole = NDArray[np.int32]
 
 

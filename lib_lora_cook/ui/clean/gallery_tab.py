@@ -33,7 +33,6 @@ from ..components import (
     several_of,
     then_refresh,
 )
-from ..pictures import small_copies
 from ..runner import short_home
 from ..said import Said, read_said
 from ..step import Updates
@@ -50,14 +49,11 @@ class GalleryHandlers:
 
     bench: Bench
 
-    @property
-    def cache(self) -> Path:
-        """Where small copies are kept."""
-        return small_copies(self.bench.host)
-
     def on_show(self, dataset: str, *form: Any) -> str:
         """The first page of the pictures that are meant."""
-        threading.Thread(target=trim_thumbnails, args=[self.cache], daemon=True).start()
+        threading.Thread(
+            target=trim_thumbnails, args=[self.bench.small_copies], daemon=True
+        ).start()
         try:
             folder = folder_of(dataset)
             self.bench.filtered.pop(folder, None)
@@ -95,7 +91,7 @@ class GalleryHandlers:
         if folder in self.bench.filtered:
             there = set(names)
             names = [it for it in self.bench.filtered[folder] if it in there]
-        return gallery.page_of(folder, names, self.cache, number)
+        return gallery.page_of(folder, names, self.bench.small_copies, number)
 
     def on_gallery(self, told: str, dataset: str) -> Updates:
         """What the script asked for: the page, a sentence."""
@@ -141,7 +137,11 @@ class GalleryHandlers:
                 answer = cut(path, said.text("boxes"), floods, said.act == "cut_copy")
                 self.bench.forget_look(folder)
                 return ["", self.page(folder, said.number("page")), show.note(answer)]
-            return [large(path, self.cache, bucket_config(resolution), floods), KEEP, ""]
+            return [
+                large(path, self.bench.small_copies, bucket_config(resolution), floods),
+                KEEP,
+                "",
+            ]
         except UserError as error:
             return [KEEP, KEEP, show.problem(short_home(str(error)))]
 
@@ -168,7 +168,7 @@ class GalleryHandlers:
         except UserError as error:
             return [KEEP, show.problem(short_home(str(error)))]
         number = said.number("page") + {"next": 1, "previous": -1}.get(said.act, 0)
-        return [side_by_side(look.groups, self.cache, number), show.note(answer)]
+        return [side_by_side(look.groups, self.bench.small_copies, number), show.note(answer)]
 
 
 def stem_of(path: str) -> str:

@@ -16,7 +16,6 @@ from .. import show, texts, work
 from ..bench import Bench
 from ..components import button, html, listen
 from ..form import Widget, read_training
-from ..pictures import small_copies
 from ..runner import short_home
 from ..step import Updates
 from . import planning
@@ -53,7 +52,7 @@ class PlanHandlers:
         if problems and (typed["image_dir"] or "").strip():
             return [show.problems(problems), hide(), hide(), {}]
         rule = planning.rule_for(base or "", str(typed["optimizer_type"]))
-        found = planning.planned(config, rule, small_copies(self.bench.host))
+        found = planning.planned(config, rule, self.bench.small_copies)
         told = {"numbers": list(found.numbers or ()), "names": [str(it) for it in found.leave_out]}
         return [found.html, hide(found.numbers is None), hide(not found.leave_out), told]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -27,7 +26,6 @@ from ..components import (  # fmt: skip
     tick,
 )
 from ..desk import Desk
-from ..pictures import small_copies
 from ..runner import Outcome, short_home
 from ..said import Said, read_said
 from ..step import Updates
@@ -47,11 +45,6 @@ class EditorHandlers:
 
     bench: Bench
 
-    @property
-    def cache(self) -> Path:
-        """Where small copies are kept."""
-        return small_copies(self.bench.host)
-
     def answer(
         self, act: Act, dataset: str, values: tuple[Any, ...], fresh: bool = False
     ) -> Updates:
@@ -63,7 +56,7 @@ class EditorHandlers:
                 told = act(desk, form)
                 rows = found(desk, form)
                 head = editor_view.head(desk, form, rows)
-                shown = editor_view.rows_of(desk, rows, self.cache)
+                shown = editor_view.rows_of(desk, rows, self.bench.small_copies)
         except UserError as error:
             return [show.problem(short_home(str(error))), KEEP, KEEP]
         return [told if told.startswith("<") else show.note(short_home(told)), head, shown]

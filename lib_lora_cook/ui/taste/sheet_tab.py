@@ -12,7 +12,6 @@ from ...compare.actions import TRASH, Move, apply_moves, plan_keep
 from ...errors import UserError
 from .. import runs, show, texts
 from ..bench import Bench
-from ..pictures import small_copies
 from ..runner import short_home
 from ..said import press, read_said
 from ..step import Updates
@@ -46,8 +45,7 @@ class SheetHandlers:
             told = show.note(texts.PRESS_OTHER.format(cell=tray.name_of(tile)))
             return ["", told, tile.number, taken, KEEP, KEEP]
         below = tray.tile(under) if under != tile.number else None
-        cache = small_copies(self.bench.host)
-        return [loupe(tray, tile, below, cache), "", 0, taken, KEEP, KEEP]
+        return [loupe(tray, tile, below, self.bench.small_copies), "", 0, taken, KEEP, KEEP]
 
     def _move(self, tray: Tray, tile: Tile, moves: list[Move]) -> Updates:
         """Throw the other epochs away, or bring them back."""
