@@ -10,6 +10,7 @@ from ..errors import UserError
 
 OTHER_ENDING = ".caption"
 """What some programs end their caption files with, instead of .txt."""
+CANNOT = "Cannot read this caption"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -29,7 +30,7 @@ def read_caption(path: Path | str) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UserError(f"Cannot read this caption ({error.strerror})", path) from error
+        raise UserError(f"{CANNOT} ({error.strerror})", path) from error
 
 
 def decode_caption(data: bytes) -> str:

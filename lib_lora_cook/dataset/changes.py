@@ -260,6 +260,7 @@ def _rewritten(
     image: ImageFile, extension: str, edits: tuple[Edit, ...], why: str, names: _Names
 ) -> Change:
     to = image.path
+    why += ", its first frame" if image.animated else ""
     if format_of(to.suffix) != format_of(extension):
         to = names.free(to.with_suffix(extension))
     return Change("picture", image.path, why, to, image.stamp, edits=edits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError
 from . import captions, pixels
+from .whole import looks_cut, strictly
 
 IMAGE_EXTENSIONS = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jxl"}
@@ -29,6 +31,9 @@ for _reader in ("pillow_avif", "pillow_jxl"):  # what Pillow itself does not rea
         import_module(_reader)
 _PLUGINS = {".jxl": "pillow-jxl-plugin", ".avif": "pillow-avif-plugin"}
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+_BYTES = re.compile(r" \(\d+ bytes not processed\)")
+_CANNOT, _NO_READER = "Cannot read this picture", "Pillow cannot read"
 
 Failure = tuple[Path, str]
 
@@ -52,6 +57,7 @@ class ImageFile:
     caption_path: Path | None = None
     caption: str = ""
     stamp: Stamp | None = None
+    animated: bool = False
 
 
 def scan_subset(
@@ -146,13 +152,23 @@ def is_picture_name(name: str) -> bool:
     return extension.lower() in IMAGE_EXTENSIONS
 
 
+@strictly()
 def read_image_file(path: Path, caption_extension: str = ".txt") -> ImageFile:
-    """One picture's header and caption; UserError if it cannot be read."""
+    """One picture's header and caption; UserError if it cannot be read.
+
+    Where its file seems to be cut short, the pixels are decoded to be certain.
+    """
     with _opened(path) as image:
         width, height = pixels.upright_size(image)
         kind, alpha = image.format or "", pixels.has_alpha(image)
+        try:
+            if looks_cut(image):
+                image.load()
+            moves = bool(getattr(image, "is_animated", False))
+        except Exception as error:  # as in open_image
+            raise UserError(_reason(error), path, "Replace or remove this file.") from error
     caption, text = _caption_of(path, caption_extension)
-    return ImageFile(path, width, height, kind, alpha, caption, text, stamp_of(path))
+    return ImageFile(path, width, height, kind, alpha, caption, text, stamp_of(path), moves)
 
 
 def _caption_of(path: Path, extension: str) -> tuple[Path | None, str]:
@@ -171,6 +187,7 @@ def stamp_of(path: Path | str) -> Stamp | None:
     return Stamp(status.st_size, status.st_mtime_ns)
 
 
+@strictly()
 def open_image(path: Path) -> Image.Image:
     """The picture as a person sees it: upright, sRGB, 8 bit, RGB or RGBA, its first frame.
 
@@ -183,6 +200,7 @@ def open_image(path: Path) -> Image.Image:
             raise UserError(_reason(error), path, "Replace or remove this file.") from error
 
 
+@strictly()
 def open_reduced(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
     """The same and its width and height, a JPEG decoded no larger than a square of `side` needs.
 
@@ -219,7 +237,7 @@ def _refusal(error: Exception, path: Path) -> UserError:
     ending = Path(path).suffix.lower()
     unread = ending in _PLUGINS and ending not in Image.registered_extensions()
     if unread and isinstance(error, UnidentifiedImageError):
-        return UserError(f"Pillow cannot read {ending} here", path, f"Install {_PLUGINS[ending]}.")
+        return UserError(f"{_NO_READER} {ending} here", path, f"Install {_PLUGINS[ending]}.")
     return UserError(_reason(error), path, "Replace or remove this file.")
 
 
@@ -228,11 +246,19 @@ def _reason(error: Exception) -> str:
         return f"This picture has more than {MAX_PIXELS // 10**6} million pixels"
     if isinstance(error, FileNotFoundError):
         return "This picture is not there"
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "This link leads to itself"
     if isinstance(error, UnidentifiedImageError):
         return "Not a picture, or of a kind that Pillow cannot read here"
     if isinstance(error, OSError) and error.strerror:
-        return f"Cannot read this picture ({error.strerror})"
-    return f"This picture is broken ({error or type(error).__name__})"
+        return f"{_CANNOT} ({error.strerror})"
+    said = _BYTES.sub("", str(error))  # one reason for all files, wherever each was cut
+    return f"This picture is broken ({said or type(error).__name__})"
+
+
+def is_of_the_file(why: str) -> bool:
+    """Whether a failure's reason lies in the picture's file, not in what can be read here."""
+    return not why.startswith((_CANNOT, _NO_READER, captions.CANNOT))
 
 
 def content_hash(path: Path) -> str:

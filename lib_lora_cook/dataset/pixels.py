@@ -52,6 +52,7 @@ def as_seen(image: Image.Image) -> Image.Image:
     decoded_upright = image.format == "TIFF"
     turn = None if decoded_upright else _TURN.get(orientation(image))
     profile = image.info.get("icc_profile")
+    _scale_key(image)
     image.load()
     seen = _to_srgb(_eight_bit(image), profile)
     return seen if turn is None else seen.transpose(turn)
@@ -65,6 +66,15 @@ def on_background(image: Image.Image, background: str = "white") -> Image.Image:
     canvas = Image.new("RGBA", over.size, background)
     canvas.alpha_composite(over)
     return canvas.convert("RGB")
+
+
+def _scale_key(image: Image.Image) -> None:
+    """The transparent grey of a PNG of 2 or 4 bits, which Pillow scales only the pixels of."""
+    for tile in getattr(image, "tile", ()):
+        bits = {"L;2": 2, "L;4": 4}.get(str(tile[3]))
+        key = image.info.get("transparency")
+        if image.format == "PNG" and bits and isinstance(key, int):
+            image.info["transparency"] = key * (255 // (2**bits - 1))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -124,7 +134,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
+        name = ImageCms.getProfileDescription(source).lower()
+        if image.mode == "RGB" and "srgb" in name and "linear" not in name:
             return None  # the transform would only add rounding errors
         target = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, source, target, outputMode="RGB")

@@ -174,7 +174,8 @@ class Stager:
         return stage(self.place.trash, name, self._files, data, times_of)
 
     def _trash(self, name: str) -> Step:
-        before = stamp_of(self.place.folder / name)
+        path = self.place.folder / name
+        before = None if path.is_symlink() else stamp_of(path)  # a link goes, not what it leads to
         return Step("trash", name, before=before, kept=self._keep(name))
 
     def _move(self, name: str, to: str) -> Step:

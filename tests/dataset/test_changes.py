@@ -54,6 +54,12 @@ def test_everything_but_png_and_jpeg_is_converted() -> None:
     ]  # fmt: skip
 
 
+def test_it_is_told_that_an_animation_becomes_a_picture() -> None:
+    moving = image("a.gif", "GIF", animated=True, has_alpha=True)
+    assert plan_convert([moving])[0].why == "GIF to PNG, its first frame"
+    assert plan_flatten([moving])[0].why == "transparency onto white, its first frame"
+
+
 def test_a_converted_picture_gets_a_name_that_no_other_has() -> None:
     images = [
         image("A.PNG"),

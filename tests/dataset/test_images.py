@@ -179,6 +179,18 @@ def test_a_profile_is_applied_and_a_broken_one_left_out(tmp_path: Path) -> None:
     assert seen.getpixel((0, 0)) == (red, green, blue, 128)
 
 
+def test_a_profile_that_is_srgb_by_its_name_but_linear_is_applied(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    named = srgb.replace("RGB built-in".encode("utf-16-be"), "linear  sRGB".encode("utf-16-be"))
+    image = Image.new("RGB", (4, 4), (200, 100, 50))
+    curve = b"curv" + bytes(4) + struct.pack(">I", 0)
+    place = named.index(b"para")
+    linear = named[:place] + curve + named[place + len(curve) :]
+    path = save(tmp_path / "a.png", image, icc_profile=linear)
+    red, green, blue = open_image(path).getpixel((0, 0))
+    assert red > 220 and green > 150 and blue > 110
+
+
 def swapped_profile(srgb: bytes) -> bytes:
     """sRGB with red and blue exchanged, under another name."""
     marked = srgb.replace(b"rXYZ", b"tmp_").replace(b"bXYZ", b"rXYZ").replace(b"tmp_", b"bXYZ")

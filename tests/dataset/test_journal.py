@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -123,6 +124,16 @@ def test_latents_that_were_cached_before_a_flatten_leave_the_dataset(tmp_path: P
     folder = dirty_folder(tmp_path)
     apply_changes(folder, plan_flatten(scan_subset(folder)))
     assert not (folder / "b_0006x0008_sd.npz").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_to_its_own_folder_goes_to_the_trash_and_comes_back(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", picture())
+    (tmp_path / "self.png").symlink_to(".")
+    applied = apply_changes(tmp_path, plan_trash([tmp_path / "a.png", tmp_path / "self.png"]))
+    assert applied.failed == [] and not (tmp_path / "self.png").is_symlink()
+    undo(tmp_path)
+    assert os.readlink(tmp_path / "self.png") == "." and (tmp_path / "a.png").is_file()
 
 
 def test_a_crop_can_make_a_second_picture_with_the_caption(tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ KINDS = {
         png(8, 3, bytes([0, 1]), (b"PLTE", bytes(6)), (b"tRNS", bytes([0, 255])))
     ),
     "1 bit PNG": written(png(1, 0, bytes([0b10000000]), (b"tRNS", struct.pack(">H", 1)))),
+    "2 bit PNG": written(png(2, 0, bytes([0b10_01_0000]), (b"tRNS", struct.pack(">H", 2)))),
+    "4 bit PNG": written(png(4, 0, bytes([0x5E]), (b"tRNS", struct.pack(">H", 5)))),
     "grey PNG": written(png(8, 0, bytes([7, 200]), (b"tRNS", struct.pack(">H", 7)))),
     "RGB PNG": written(
         png(8, 2, bytes([1, 2, 3, 9, 9, 9]), (b"tRNS", struct.pack(">3H", 1, 2, 3)))

@@ -68,6 +68,20 @@ def test_one_direction_alone_is_a_pattern_in_the_picture() -> None:
     assert blockiness(stripes) < 1.2
 
 
+@pytest.mark.parametrize("times", [2, 4, 6, 8, 16])
+def test_pixel_art_made_larger_is_not_called_compressed(times: int) -> None:
+    small = scene(768).resize((64, 64)).quantize(16).convert("RGB")
+    large = small.resize((64 * times, 64 * times), Image.Resampling.NEAREST)
+    assert not Quality(1e6, blockiness(grey(large))).compressed
+
+
+@pytest.mark.parametrize("side", [40, 63, 64, 96])
+def test_small_drawings_are_not_called_compressed(side: int) -> None:
+    for left in range(0, 700, 100):
+        small = scene(768).crop((left, 200, left + side, 200 + side))
+        assert not Quality(1e6, blockiness(grey(small))).compressed
+
+
 @pytest.mark.parametrize("quality", [10, 30, 50, 75, 90, 95])
 def test_the_quality_of_a_jpeg_is_read_from_its_tables(tmp_path: Path, quality: int) -> None:
     path = save(tmp_path / "a.jpg", scene(64), quality=quality)

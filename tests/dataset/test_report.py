@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lib_lora_cook.config import BucketConfig
 from lib_lora_cook.dataset.changes import Change
@@ -55,6 +56,20 @@ def test_each_thing_is_found_alone_and_its_mend_mends_it(name: str, odd: ImageFi
     mended = look.with_captions(found[0].changes)
     if found[0].changes and found[0].changes[0].kind == "caption":
         assert findings(mended) == []
+
+
+def test_what_only_cannot_be_read_here_is_named_and_stays(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", picture())
+    save(tmp_path / "b.png", picture())
+    (tmp_path / "b.txt").mkdir()
+    write(tmp_path / "c.png", "no picture")
+    write(tmp_path / "d.jxl", "of a kind that has no reader here")
+    look = look_at(tmp_path)
+    found = [it for it in findings(look) if it.name == "unreadable"]
+    told = {path.name: (it.fix, len(it.changes)) for it in found for path in it.files}
+    here = {"d.jxl": ("", 0)} if ".jxl" not in Image.registered_extensions() else {}
+    assert told == {"c.png": ("to the trash", 1), "b.png": ("", 0), **here}
+    assert [it.path.name for it in plan_fixes(look, ["unreadable"])] == ["c.png"]
 
 
 def test_one_caption_gets_all_its_mends_and_one_picture_the_strongest() -> None:

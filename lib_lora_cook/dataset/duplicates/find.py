@@ -96,7 +96,7 @@ def _read(
 
     def read(image: ImageFile) -> tuple[str, Print | None] | UserError:
         try:
-            file = store.file_hash(image.path.name, image.stamp)
+            file = store.file_hash(image.path, image.stamp)
             if file is not None:
                 return file, None
             file = content_hash(image.path)
@@ -116,8 +116,8 @@ def _read(
         file, print_ = made
         if print_ is not None:
             store.add_print(file, print_)
-        if store.file_hash(image.path.name, image.stamp) != file:
-            store.add_file(image.path.name, image.stamp, file)
+        if store.file_hash(image.path, image.stamp) != file:
+            store.add_file(image.path, image.stamp, file)
         good.append((image, file))
     return good
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +24,10 @@ from .check import Difference
 from .prints import VIEW_SIDE, Print
 from .search import Candidate
 
-_VERSION = 5  # of what is measured and how; another one starts anew
+_VERSION = 6  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
-create table if not exists files (name text primary key, size, mtime_ns, file text);
+create table if not exists files (name blob primary key, size, mtime_ns, file text);
 create table if not exists prints
     (file text primary key, width, height, content text, boxes text, views blob);
 create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
@@ -60,18 +61,19 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def file_hash(self, name: str, stamp: Stamp | None) -> str | None:
+    def file_hash(self, path: Path, stamp: Stamp | None) -> str | None:
         """The hash of a file that was seen with this size and time before, None if it was not."""
-        known = self._files.get(name)
+        known = self._files.get(_name(path))
         return known[1] if known and known[0] == stamp and known[1] in self._printed else None
 
     def has_print(self, file: str) -> bool:
         """Whether the fingerprint of a file with this hash is here."""
         return file in self._printed
 
-    def add_file(self, name: str, stamp: Stamp | None, file: str) -> None:
+    def add_file(self, path: Path, stamp: Stamp | None, file: str) -> None:
         """Remember the hash of a file under its name, size and time."""
         if stamp is not None:
+            name = _name(path)
             self._files[name] = stamp, file
             self._write("insert or replace into files values (?, ?, ?, ?)", [(name, *stamp, file)])
 
@@ -153,6 +155,11 @@ class Store:
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._lock, suppress(sqlite3.Error):  # as in close()
             self._base.executemany(statement, rows)
+
+
+def _name(path: Path) -> bytes:
+    """A file's name and its folder's, as subsets have files of one name; not all are UTF-8."""
+    return os.fsencode(os.path.join(path.parent.name, path.name))
 
 
 def _all_of(files: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import changes as plans
 from ..changes import Change
 from ..duplicates import plan_duplicates
-from ..images import repeats_of_folder
+from ..images import is_of_the_file, repeats_of_folder
 from ..look import Finding, Look
 from .finding import by_reason, finding
 
@@ -23,9 +23,14 @@ _MOST_REPEATS = 20
 
 
 def unreadable(look: Look) -> list[Finding]:
-    """Files that are no whole picture, by the reason."""
-    made = [change for path, why in look.broken for change in plans.plan_trash([path], why)]
-    return by_reason("unreadable", look.broken, "to the trash", made)
+    """Files that are no whole picture, by the reason; what only cannot be read here stays."""
+    lost = [(path, why) for path, why in look.broken if is_of_the_file(why)]
+    here = [(path, why) for path, why in look.broken if not is_of_the_file(why)]
+    made = [change for path, why in lost for change in plans.plan_trash([path], why)]
+    return [
+        *by_reason("unreadable", lost, "to the trash", made),
+        *by_reason("unreadable", here, "", []),
+    ]
 
 
 def wrong_extension(look: Look) -> list[Finding]:
