@@ -13,12 +13,20 @@ from ..jobs import Job, null_job
 from .caption_edits import Tokenize
 from .changes import Change
 from .duplicates import Group, find_duplicates
-from .images import OWN_FOLDER, Failure, ImageFile, is_picture_name, repeats_of_folder, scan_subset
+from .images import (
+    OWN_FOLDER,
+    Failure,
+    ImageFile,
+    is_picture_name,
+    picture_folders,
+    repeats_of_folder,
+    scan_subset,
+)
 from .pruned import read_pruned
 from .quality import Quality, measure_qualities
 
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-ASIDE = ("small", "blurred", "compressed")
+ASIDE = ("small", "extreme_aspect", "blurred", "compressed")
 """Folders that pictures are set aside into."""
 
 
@@ -120,13 +128,18 @@ def look_at(
 
 
 def _subsets(folder: Path) -> list[Path]:
-    """The folder, and those for subsets in it; without the first if only those hold pictures."""
+    """The folder, and those for subsets in it; without the first if only those hold pictures.
+
+    In a folder without pictures of its own every folder that has some is a subset.
+    """
     try:
         inside = sorted(path for path in folder.iterdir() if repeats_of_folder(path.name))
+        numbered = [path for path in inside if path.is_dir() and _has_pictures(path)]
+        if _has_pictures(folder):
+            return [folder, *numbered]
+        return numbered or [it for it in picture_folders(folder) if it.name not in ASIDE]
     except OSError:
         return [folder]  # scan_subset says what is wrong
-    subsets = [path for path in inside if path.is_dir() and _has_pictures(path)]
-    return subsets if subsets and not _has_pictures(folder) else [folder, *subsets]
 
 
 def _has_pictures(folder: Path) -> bool:

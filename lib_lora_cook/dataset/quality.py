@@ -35,11 +35,15 @@ JPEG_QUALITY = 60
 
 @dataclass(frozen=True)
 class Quality:
-    """What was measured; jpeg is 1 to 100 on libjpeg's scale, 0 for what is no JPEG."""
+    """What was measured; jpeg is 1 to 100 on libjpeg's scale, 0 for what is no JPEG.
+
+    clear: some pixel can be seen through.
+    """
 
     sharpness: float
     blockiness: float
     jpeg: int = 0
+    clear: bool = False
 
     @property
     def blurred(self) -> bool:
@@ -75,8 +79,10 @@ def _quality_or_none(path: Path) -> Quality | None:
 
 def read_quality(path: Path) -> Quality:
     """The quality of a picture on disk; UserError if it cannot be read."""
-    grey = np.asarray(on_background(open_image(path)).convert("L"))
-    return Quality(sharpness(grey), blockiness(grey), jpeg_quality(path))
+    image = open_image(path)
+    clear = image.mode == "RGBA" and bool(np.asarray(image.getchannel("A")).min() < 255)
+    grey = np.asarray(on_background(image).convert("L"))
+    return Quality(sharpness(grey), blockiness(grey), jpeg_quality(path), clear)
 
 
 def sharpness(grey: np.ndarray) -> float:

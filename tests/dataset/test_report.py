@@ -72,6 +72,70 @@ def test_what_only_cannot_be_read_here_is_named_and_stays(tmp_path: Path) -> Non
     assert [it.path.name for it in plan_fixes(look, ["unreadable"])] == ["c.png"]
 
 
+@pytest.mark.parametrize(
+    ("size", "odd"),
+    [((1200, 800), False), ((800, 1200), False), ((1920, 1080), False), ((2300, 1000), False),
+     ((4000, 1000), True), ((800, 4000), True), ((3100, 1000), True)],
+)  # fmt: skip
+def test_photographs_and_screens_are_not_called_extreme(size: tuple[int, int], odd: bool) -> None:
+    look = Look(FOLDER, (image("a.png", width=size[0], height=size[1]),))
+    assert ("extreme_aspect" in names(look)) == odd
+    moved = [change.to for change in plan_fixes(look, ["extreme_aspect"])]
+    assert moved == [FOLDER / "extreme_aspect" / "a.png"] * odd
+
+
+def test_what_cannot_be_seen_through_is_not_called_transparent(tmp_path: Path) -> None:
+    whole, clear = (
+        Image.new("RGBA", (8, 8), (9, 9, 9, 255)),
+        Image.new("RGBA", (8, 8), (9, 9, 9, 255)),
+    )
+    clear.putpixel((3, 3), (9, 9, 9, 254))
+    save(tmp_path / "whole.png", whole)
+    save(tmp_path / "clear.png", clear)
+    found = [it for it in findings(look_at(tmp_path)) if it.name == "transparency"]
+    assert [(it.files, [change.path for change in it.changes]) for it in found] == [
+        ((tmp_path / "clear.png",), [tmp_path / "clear.png"])
+    ]
+
+
+def test_solo_beside_a_caption_s_own_count_is_found_without_a_tagger() -> None:
+    look = Look(
+        FOLDER, (image("a.png", "kafka, solo, 2girls"), image("b.png", "kafka, solo, 1girl"))
+    )
+    assert names(look) == ["several_people"]
+    (change,) = plan_fixes(look, ["several_people"])
+    assert change.after == "kafka, 2girls"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "means"), [("cat", True), ("Smile", True), ("kafkazz", False), ("ohwx cat", False)]
+)
+def test_a_common_tag_as_trigger_is_found_without_a_tagger(trigger: str, means: bool) -> None:
+    look = Look(FOLDER, (image("a.png", f"{trigger}, 1girl"),), asked=Asked(trigger=trigger))
+    assert ("trigger_has_meaning" in names(look)) == means
+
+
+def test_a_wrong_extension_whose_right_name_is_taken_is_named_and_stays() -> None:
+    odd = image("a.png", format="WEBP")
+    look = Look(FOLDER, (odd,), names=("a.png", "a.webp"))
+    (found,) = findings(look)
+    assert (found.name, found.files, found.fix, found.changes) == (
+        "wrong_extension", (odd.path,), "", ()
+    )  # fmt: skip
+    assert found.why == "is WEBP, and there is a .webp of this name already"
+
+
+def test_folders_without_a_number_are_subsets_where_the_one_above_has_no_picture(
+    tmp_path: Path,
+) -> None:
+    for number in range(4):
+        save(tmp_path / "casual" / f"{number}.png", picture(seed=number))
+    save(tmp_path / "dress" / "a.png", picture(seed=9))
+    (found,) = (it for it in findings(look_at(tmp_path)) if it.name == "imbalance")
+    assert found.why.endswith("casual: 4 pictures x 1, dress: 1 pictures x 4")
+    assert found.changes == () and found.fix == ""
+
+
 def test_one_caption_gets_all_its_mends_and_one_picture_the_strongest() -> None:
     odd = image("x.png", "solo, kafka\nSOLO", side=10, has_alpha=True)
     look = Look(FOLDER, (*(image(f"{n}.png") for n in "abcd"), odd))
@@ -89,7 +153,7 @@ def test_names_that_mend_nothing_are_refused() -> None:
     with pytest.raises(UserError, match="no such finding: x. Choose from unreadable"):
         plan_fixes(Look(FOLDER, ()), ["x"])
     with pytest.raises(UserError, match="Only a person"):
-        plan_fixes(Look(FOLDER, ()), ["extreme_aspect"])
+        plan_fixes(Look(FOLDER, ()), ["trigger_has_meaning"])
 
 
 def test_a_folder_on_disk_is_looked_over(tmp_path: Path) -> None:

@@ -176,16 +176,23 @@ def estimated_pieces(text: str) -> list[str]:
 
 
 def solo(look: Look) -> list[Finding]:
-    """Captions that say solo where a tagger sees several people."""
-    images = [
-        image
+    """Captions that say solo where they, or a tagger, count several people."""
+    alone = {
+        image: [tag for tag in split_tags(image.caption) if tag_key(tag) != "solo"]
         for image in look.captioned
         if "solo" in map(tag_key, split_tags(image.caption))
-        and several(look.seen.get(image.path, ()))
-    ]
-    made = plans.plan_prune(images, ["solo"])
-    why = "the tagger sees several people: crop the picture, or it is not solo"
-    return finding("several_people", images, why, "without solo", made)
+    }
+    counted = [image for image, others in alone.items() if several(others)]
+    seen = [it for it in alone if it not in counted and several(look.seen.get(it.path, ()))]
+    return [
+        one
+        for images, by in ((counted, "the caption counts"), (seen, "the tagger sees"))
+        for one in finding(
+            "several_people", images,
+            f"{by} several people: crop the picture, or it is not solo",
+            "without solo", plans.plan_prune(images, ["solo"]),
+        )
+    ]  # fmt: skip
 
 
 def several(tags: tuple[str, ...] | list[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from .. import changes as plans
@@ -35,13 +36,23 @@ def unreadable(look: Look) -> list[Finding]:
 
 def wrong_extension(look: Look) -> list[Finding]:
     """Pictures of another format than their name says, at which some programs stop."""
-    made = [
-        Change("move", it.path, f"is {it.format}", to, it.stamp)
-        for it in look.images
-        if (right := _EXTENSIONS.get(it.format)) and it.path.suffix.lower() not in right
-        and (to := it.path.with_suffix(right[0])) not in look.taken
-    ]  # fmt: skip
-    return by_reason("wrong_extension", [(it.path, it.why) for it in made], "renamed", made)
+    reasons: list[tuple[Path, str]] = []
+    made: list[Change] = []
+    taken = set(look.taken)
+    for it in look.images:
+        right = _EXTENSIONS.get(it.format)
+        if not right or it.path.suffix.lower() in right:
+            continue
+        to, why = it.path.with_suffix(right[0]), f"is {it.format}"
+        if to in taken:
+            why += f", and there is a {to.suffix} of this name already"
+        else:
+            made.append(Change("move", it.path, why, to, it.stamp))
+        reasons.append((it.path, why))
+    return [
+        one if one.changes else replace(one, fix="")
+        for one in by_reason("wrong_extension", reasons, "renamed", made)
+    ]
 
 
 def exact_copies(look: Look) -> list[Finding]:
@@ -78,9 +89,12 @@ def imbalance(look: Look) -> list[Finding]:
         if (wanted := _even(n, max(counts.values())))
         and (name := re.sub(r"^\d+", str(wanted), path.name)) != path.name
     ]
-    told = ", ".join(f"{path.name}: {n} pictures" for path, n in sorted(counts.items()))
+    told = ", ".join(
+        f"{path.name}: {n} pictures x {_even(n, max(counts.values()))}"
+        for path, n in sorted(counts.items())
+    )
     names = ", ".join(change.to.name for change in made if change.to)
-    why = f"subsets are trained unevenly ({told})"
+    why = f"subsets are trained unevenly; even would be {told}"
     fix = f"renamed to {names}" if made else ""
     return [Finding("imbalance", tuple(sorted(counts)), why, fix, tuple(made))]
 

@@ -41,9 +41,7 @@ CHECKS: dict[str, Check] = {
 }
 """By the name of the finding; captions are mended in this order."""
 _BY_TAGGER = ("missing_caption", "empty_caption", "wrong_caption")
-FIXABLE = tuple(
-    name for name in CHECKS if name not in (*_BY_TAGGER, "extreme_aspect", "trigger_has_meaning")
-)
+FIXABLE = tuple(name for name in CHECKS if name not in (*_BY_TAGGER, "trigger_has_meaning"))
 """What can be mended without a tagger."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import changes as plans
 from ..captions import split_tags
+from ..common_tags import COMMON_TAGS
 from ..images import ImageFile
 from ..look import Finding, Look
 from ..proposals import check_trigger
@@ -57,8 +58,9 @@ def trigger_has_meaning(look: Look) -> list[Finding]:
     others = {tag: n for tag, n in counts.items() if tag_key(tag) != tag_key(trigger)}
     doubts = check_trigger(trigger, others, look.asked.known, look.asked.tokenize)
     doubts = [doubt for doubt in doubts if doubt.name != "comma"]
-    if tag_kind(trigger) != "other" and not doubts:
-        why = f"the trigger {trigger} says something by itself ({tag_kind(trigger)})"
+    kind = "a common tag" if tag_key(trigger) in COMMON_TAGS else tag_kind(trigger)
+    if kind != "other" and not doubts:
+        why = f"the trigger {trigger} says something by itself ({kind})."
     elif doubts:
         why = f"the trigger {trigger}: {doubts[0].why}"
     else:

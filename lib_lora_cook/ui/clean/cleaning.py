@@ -26,7 +26,7 @@ from ..show import plain
 LATER = ("trigger_missing", "trigger_not_first")
 BY_TAG = (*LATER, "missing_caption", "empty_caption", "trigger_has_meaning")
 """Findings that the step Tag sees to."""
-MEASURED = ("blurred", "compressed", "imbalance")
+MEASURED = ("extreme_aspect", "blurred", "compressed", "imbalance")
 """Findings that a person should look at first: a soft or compressed picture may be meant so."""
 
 
