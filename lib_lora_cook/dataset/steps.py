@@ -145,12 +145,24 @@ def stage(trash: Path, name: str, number: int, data: bytes, times_of: Path | Non
     new = os.path.join(trash, STAGED, str(number))
     if number == 1:
         os.makedirs(os.path.dirname(new), exist_ok=True)
-    with open(new, "wb", buffering=0) as file:
-        file.write(data)
+    try:
+        _write_all(new, data)
+    except OSError:
+        with suppress(OSError):  # on a full disk the next one may find room
+            os.unlink(new)
+        raise
     if times_of is not None:
         shutil.copystat(times_of, new)
     digest = hashlib.sha256(data).hexdigest()
     return Step("put", name, new=f"{STAGED}/{number}", after=stamp_of(new), sha256=digest)
+
+
+def _write_all(file: str, data: bytes) -> None:
+    """Every byte: a disk that becomes full takes a part without a word, and only then fails."""
+    with open(file, "wb", buffering=0) as out:
+        left = memoryview(data)
+        while left:
+            left = left[out.write(left) or 0 :]
 
 
 def sync_file(file: str) -> OSError | None:

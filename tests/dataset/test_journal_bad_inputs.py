@@ -305,3 +305,30 @@ def scan_all(folder: Path) -> list[ImageFile]:
 def test_these_are_two_hundred() -> None:
     odd, moments = len(ODD) * len(PLANS) + 4 * len(PLANS), 27 + 6 + 3 * 3 * len(PLANS)
     assert len(FILES) + len(broken_links(Path())) + odd + moments >= 200
+
+
+@POSIX
+def test_a_disk_that_takes_only_a_part_of_a_file_leaves_none_of_it(folder: Path) -> None:
+    """The system itself: files end at 2,000 bytes, and the write that meets that is a short one."""
+    import resource
+    import signal
+
+    small = save(folder / "small.webp", picture((4, 4)), lossless=True)
+    save(folder / "large.webp", picture((90, 90)), lossless=True)
+    before = snapshot(folder)
+    images = scan_subset(folder)
+    changes = [it for it in plans.plan_convert(images) if it.path.stem in ("small", "large")]
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, old[1]))
+    try:
+        applied = journal.apply_changes(folder, changes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path.name for path, _ in applied.failed] == ["large.webp"]
+    assert [change.path for change in applied.applied] == [small]
+    assert open_image(folder / "small.png").size == (4, 4)
+    assert not (folder / "large.png").exists() and (folder / "large.webp").exists()
+    journal.undo(folder)
+    assert snapshot(folder) == before
