@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn import grad
 
+from .convolutions import convolution, quick_columns
+
 
 class LowRank(LoConModule):
     """LyCORIS' LoCon as a low-rank branch, with the dropouts of sd-scripts' networks.lora.
@@ -103,16 +105,26 @@ class Call:
             return delta.mul_(self.factor)
         return torch.add(base, delta, alpha=self.factor)
 
-    def input_gradient(self, shape: torch.Size, weight: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient of the layer's input."""
+    def output(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What the layer makes of x."""
+        if self.op is F.linear:
+            return F.linear(x, weight, bias)
+        return convolution(x, weight, bias, self.geometry)
+
+    def input_gradient(self, x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient of the layer's input x."""
         if self.op is F.linear:
             return gradient @ weight
-        return grad.conv2d_input(shape, weight, gradient, **self.geometry)
+        if columns := quick_columns(x, self.shape[2:], self.geometry):
+            return columns.back(weight.flatten(1).T @ columns.rows(gradient))
+        return grad.conv2d_input(x.shape, weight, gradient, **self.geometry)
 
     def weight_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The gradient of the layer's weight, [out, in * kernel], in fp32."""
         if self.op is F.linear:
             whole = gradient.flatten(0, -2).T @ x.flatten(0, -2)
+        elif columns := quick_columns(x, self.shape[2:], self.geometry):
+            whole = columns.rows(gradient) @ columns.of(x).T
         else:
             whole = grad.conv2d_weight(x, self.shape, gradient, **self.geometry).flatten(1)
         return whole.float()
@@ -131,8 +143,7 @@ class HadamardLayer(torch.autograd.Function):
         a, b, c, d = factors
         with torch.autocast(x.device.type, enabled=False):
             weight = call.weight(base, a @ b, c @ d).to(x.dtype)
-            made: Tensor = call.op(x, weight, bias, **call.geometry)
-        return made
+            return call.output(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -142,7 +153,7 @@ class HadamardLayer(torch.autograd.Function):
         one, two, of_x = a @ b, c @ d, None
         if ctx.needs_input_grad[0]:
             weight = call.weight(base, one, two).to(x.dtype)
-            of_x = call.input_gradient(x.shape, weight, gradient)
+            of_x = call.input_gradient(x, weight, gradient)
             del weight
         whole = call.weight_gradient(x, gradient).mul_(call.factor).to(a.dtype)
         two.mul_(whole)

@@ -17,6 +17,7 @@ from ..config import TrainingConfig, learning_rates
 from ..errors import UserError
 from ..models.trainable import Conditioning, PictureSize, TrainableModel
 from ..networks.attach import Network
+from ..networks.convolutions import quick_convolutions
 from .batches import Batch, Batches
 from .distributed import ALONE, Crew
 from .groups import GradientCheck, parameter_groups
@@ -81,6 +82,8 @@ class Trainer:
     """What captions say, kept while the text encoder is not trained."""
 
     def __post_init__(self) -> None:
+        on_cpu = self.model.device.type == "cpu"
+        self.layers = [it.module for it in self.model.layers()] if on_cpu else []
         self.texts = EncodedTexts(self.model)
 
 
@@ -173,7 +176,8 @@ def accumulate(trainer: Trainer, batches: Sequence[Batch]) -> Tensor:
     while True:
         trainer.loop.optimizer.zero_grad(set_to_none=True)
         try:
-            with fixed_seed(key, trainer.model.device) as (generator, rng):
+            quick = quick_convolutions(trainer.layers)
+            with quick, fixed_seed(key, trainer.model.device) as (generator, rng):
                 total, rows = torch.zeros((), device=trainer.model.device), 0
                 for batch in batches:
                     mixed = mix(trainer, batch, generator, rng)

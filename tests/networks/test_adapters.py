@@ -11,6 +11,7 @@ from lycoris.modules.loha import LohaModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from lib_lora_cook.networks import convolutions
 from lib_lora_cook.networks.adapters import Hadamard, LowRank, is_plain
 from tests.networks.test_attach import LAYERS, picture_for
 
@@ -41,9 +42,13 @@ def gradients(adapter: Any, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     return y, list(torch.autograd.grad(y, wanted, torch.randn(y.shape).to(y)))
 
 
+@pytest.mark.parametrize("most", [0, convolutions.MOST])
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("kind", PAIRS)
-def test_output_and_gradients_are_lycoris(kind: str, layer: str) -> None:
+def test_output_and_gradients_are_lycoris(
+    kind: str, layer: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolutions, "MOST", most)
     module, ours, theirs = pair(kind, layer)
     (y, own), (wanted, others) = (gradients(it, picture_for(module)) for it in (ours, theirs))
     torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-4)
