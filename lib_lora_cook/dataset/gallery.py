@@ -38,11 +38,6 @@ class Card:
     sidecar: str = ""
     """The sidecar's text."""
 
-    @property
-    def aspect(self) -> float:
-        """Width / height."""
-        return self.image.width / max(1, self.image.height)
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -64,34 +59,59 @@ class Wanted:
         """Whether it asks for what stands in the sidecars."""
         return bool(self.ratings or self.marks or self.stars)
 
+    @property
+    def needs_sidecar(self) -> bool:
+        """Whether no picture without a sidecar is meant."""
+        return bool(self.ratings or self.stars or (self.marks and "" not in self.marks))
+
+    def of_size(self, width: int, height: int) -> bool:
+        """Whether pictures of this size are meant."""
+        return (
+            self.least <= min(width, height) < self.most
+            and self.aspect[0] <= width / max(1, height) <= self.aspect[1]
+        )
+
 
 def scan_gallery(
     folder: Path,
     failed: list[Failure] | None = None,
     among: Collection[str] | None = None,
-    sidecars: bool = True,
+    wanted: Wanted | None = None,
 ) -> list[Card]:
     """The pictures of a folder by name, without captions; headers are read where a file is new.
 
-    among: names that are asked about; None for all. sidecars: whether what they say is asked for,
-    too. UserError if the folder cannot be opened; pictures that cannot be read go to `failed`.
+    among: names that are asked about; None for all. wanted: only those, and sidecars are read only
+    where it asks for them; findings are not looked at. UserError if the folder cannot be opened;
+    pictures that cannot be read go to `failed`.
     """
     try:
         with os.scandir(folder) as entries:
             files = {entry.name: entry for entry in entries}
     except OSError as error:
         raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
-    cards = []
     asked = files if among is None else [name for name in among if name in files]
+    names = sorted(filter(is_picture_name, asked))
+    if wanted and wanted.needs_sidecar:
+        names = [name for name in names if _sidecar_of(name) in files]
+    cards = []
     with HeaderIndex(folder, files) as headers:
-        for name in sorted(filter(is_picture_name, asked)):
+        for name in names:
             try:
-                image = headers.image(files[name])
-                cards.append(_card(image, files) if sidecars else Card(image))
+                header = headers.header(files[name])
+                if wanted and not wanted.of_size(header[2], header[3]):
+                    continue
+                image = headers.image(name, header)
+                cards.append(
+                    _card(image, files) if not wanted or wanted.of_sidecars else Card(image)
+                )
             except UserError as error:
                 if failed is not None:
                     failed.append((Path(folder, name), error.what))
-    return cards
+    return found(cards, replace(wanted, findings=frozenset())) if wanted else cards
+
+
+def _sidecar_of(name: str) -> str:
+    return name[: name.rfind(".")] + ".json"
 
 
 def read_card(path: Path) -> Card:
@@ -101,9 +121,10 @@ def read_card(path: Path) -> Card:
 
 
 def _card(image: ImageFile, files: Iterable[str]) -> Card:
-    if image.path.stem + ".json" not in files:
+    name = _sidecar_of(image.path.name)
+    if name not in files:
         return Card(image)
-    sidecar = image.path.with_suffix(".json")
+    sidecar = os.path.join(image.path.parent, name)
     text = read_caption(sidecar)
     try:
         values = _values(text, sidecar)
@@ -116,7 +137,7 @@ def _card(image: ImageFile, files: Iterable[str]) -> Card:
     return Card(image, mark, stars, str(values.get("rating") or ""), sidecar=text)  # type: ignore[arg-type]
 
 
-def _values(text: str, sidecar: Path) -> dict[str, Any]:
+def _values(text: str, sidecar: Path | str) -> dict[str, Any]:
     try:
         values = json.loads(text or "{}")
     except ValueError as error:
@@ -141,11 +162,9 @@ def found(cards: Iterable[Card], wanted: Wanted) -> list[Card]:
 
 
 def _fits(card: Card, wanted: Wanted) -> bool:
-    side = min(card.image.width, card.image.height)
     return (
         (not wanted.findings or not wanted.findings.isdisjoint(card.findings))
-        and wanted.least <= side < wanted.most
-        and wanted.aspect[0] <= card.aspect <= wanted.aspect[1]
+        and wanted.of_size(card.image.width, card.image.height)
         and (not wanted.ratings or card.rating in wanted.ratings)
         and (not wanted.marks or card.mark in wanted.marks)
         and card.stars >= wanted.stars

@@ -14,7 +14,9 @@ from typing import Any
 
 from .images import OWN_FOLDER, ImageFile, Stamp, read_image_file
 
-_VERSION = 1  # of what is remembered; another one starts anew
+_VERSION = 2  # of what is remembered; another one starts anew
+Header = list[Any]
+"""Bytes and nanoseconds of the file, width, height, format, has_alpha, animated; as JSON has it."""
 
 
 class HeaderIndex:
@@ -29,20 +31,28 @@ class HeaderIndex:
         self._known = _read(self.file)
         self._used = {name: it for name, it in self._known.items() if name in there}
 
-    def image(self, entry: os.DirEntry[str]) -> ImageFile:
-        """A picture's header, without its caption; UserError if it cannot be read."""
+    def header(self, entry: os.DirEntry[str]) -> Header:
+        """A picture's header; UserError if it cannot be read."""
+        known = self._used.get(entry.name)
         try:
             status = entry.stat()
         except OSError:
-            return read_image_file(Path(entry.path))  # says why
-        stamp = Stamp(status.st_size, status.st_mtime_ns)
-        known = self._used.get(entry.name)
-        if known is None or tuple(known[0]) != stamp:
-            image = read_image_file(Path(entry.path))
-            known = [list(stamp), [image.width, image.height, image.format, image.has_alpha]]
-        self._used[entry.name] = known
-        width, height, kind, alpha = known[1]
-        return ImageFile(self._folder / entry.name, width, height, kind, alpha, stamp=stamp)
+            known = None  # reading it says why
+        else:
+            if known and known[0] == status.st_size and known[1] == status.st_mtime_ns:
+                return known
+        it = read_image_file(Path(entry.path))
+        header = [*(it.stamp or (0, 0)), it.width, it.height, it.format, it.has_alpha, it.animated]
+        self._used[entry.name] = header
+        return header
+
+    def image(self, name: str, header: Header) -> ImageFile:
+        """The picture of this name and header, without its caption."""
+        size, time, width, height, kind, alpha, animated = header
+        stamp = Stamp(size, time)
+        return ImageFile(
+            self._folder / name, width, height, kind, alpha, stamp=stamp, animated=animated
+        )
 
     def __enter__(self) -> HeaderIndex:
         return self
@@ -58,10 +68,10 @@ class HeaderIndex:
             os.replace(new, self.file)
 
 
-def _read(file: Path) -> dict[str, list[Any]]:
+def _read(file: Path) -> dict[str, Header]:
     try:
         kept = json.loads(file.read_text(encoding="ascii"))
-        files: dict[str, list[Any]] = kept["files"] if kept["version"] == _VERSION else {}
+        files: dict[str, Header] = kept["files"] if kept["version"] == _VERSION else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return files

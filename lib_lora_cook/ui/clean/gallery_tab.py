@@ -72,15 +72,15 @@ class GalleryHandlers:
         seen = self.bench.looks.get(folder)
         if wanted.findings and seen is None:
             raise UserError(texts.FIRST_LOOK)
-        names = pictures.names_in(folder)
+        names = None  # all
         if tags:
             editor = desk_of(folder, self.bench, fresh=True).editor
             stems = {stem_of(editor.pictures[row]) for row in editor.found(tags)}
-            names = [name for name in names if stem_of(name) in stems]
-        if wanted == cards.Wanted():
-            return names
+            names = [name for name in pictures.names_in(folder) if stem_of(name) in stems]
+            if wanted == cards.Wanted():
+                return names
         known = cards.with_findings(
-            cards.scan_gallery(folder, [], names, wanted.of_sidecars),
+            cards.scan_gallery(folder, [], names, wanted),
             seen[1] if wanted.findings and seen else [],
         )
         return [card.image.path.name for card in cards.found(known, wanted)]
