@@ -10,9 +10,18 @@ from pathlib import Path
 from ..errors import UserError
 from .captions import encode_caption, read_caption
 from .changes import Change
-from .images import OWN_FOLDER, Failure, Stamp, is_picture_name, stamp_of
+from .edits import Crop, encode_picture
+from .images import (
+    OWN_FOLDER,
+    Failure,
+    Stamp,
+    is_picture_name,
+    open_image,
+    read_image_file,
+    stamp_of,
+)
 from .rendering import Ahead, rendered
-from .sidecars import Sidecars, is_cache
+from .sidecars import Sidecars, is_cache, is_mask
 from .steps import Place, Step, each, stage, sync_file
 
 GROUP = 1024  # changes between two visits to the journal
@@ -133,14 +142,32 @@ class Stager:
         steps: list[Step] = []
         for sidecar in beside.of(picture):
             old = _join(folder, sidecar)
-            stays = change.copy or beside.shared(picture)
+            stays = change.copy or beside.shared(picture, sidecar)
             if to is None or (change.edits and is_cache(sidecar)):
                 steps += [] if stays else [self._trash(old)]
             else:
                 new_folder, new_picture = os.path.split(to)
                 new = _join(new_folder, beside.renamed(sidecar, picture, new_picture))
-                steps += [] if new == old else self._follow(old, new, stays)
+                steps += self._cut_mask(old, new, change, stays) or (
+                    [] if new == old else self._follow(old, new, stays)
+                )
         return steps
+
+    def _cut_mask(self, old: str, new: str, change: Change, stays: bool) -> list[Step]:
+        """The steps for a mask whose picture is cut; none for what is no mask of its size."""
+        crops = [edit for edit in change.edits if isinstance(edit, Crop)]
+        if not crops or not is_mask(old):
+            return []
+        try:
+            mask, picture = open_image(self.place.folder / old), read_image_file(change.path)
+        except UserError:
+            return []
+        if mask.size != (picture.width, picture.height):
+            return []
+        for crop in crops:
+            mask = crop(mask)
+        steps = self._put(new, encode_picture(mask, os.path.splitext(new)[1]), over=new == old)
+        return steps if stays or new == old else [*steps, self._trash(old)]
 
     def _follow(self, old: str, new: str, stays: bool) -> list[Step]:
         if self._is_there(old, new):  # it came with another picture of the same stem
