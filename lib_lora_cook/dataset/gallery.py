@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ..errors import UserError
 from .captions import caption_path, read_caption
 from .changes import Change, plan_trash
-from .headers import HeaderIndex
+from .headers import header_of, image_of, known_headers
 from .images import Failure, ImageFile, is_picture_name, read_image_file
 from .look import Finding
 
@@ -94,13 +94,13 @@ def scan_gallery(
     if wanted and wanted.needs_sidecar:
         names = [name for name in names if _sidecar_of(name) in files]
     cards = []
-    with HeaderIndex(folder, files) as headers:
+    with known_headers(folder, files) as known:
         for name in names:
             try:
-                header = headers.header(files[name])
-                if wanted and not wanted.of_size(header[2], header[3]):
+                header = header_of(known, files[name])
+                if wanted and not wanted.of_size(header[0], header[1]):
                     continue
-                image = headers.image(name, header)
+                image = image_of(folder / name, header)
                 cards.append(
                     _card(image, files) if not wanted or wanted.of_sidecars else Card(image)
                 )

@@ -122,7 +122,7 @@ def look_at(
     pictures = [image.path for image in images]
     return Look(
         folder, tuple(images), tuple(broken), tuple(groups), misread, _names(folder, subsets),
-        below, asked, read_pruned(folder), measure_qualities(pictures, job),
+        below, asked, read_pruned(folder), measure_qualities(pictures, job, folder),
         asked.see(images) if asked.see else {},
     )  # fmt: skip
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from PIL import Image
 
 from ..errors import UserError
 from ..jobs import Job, null_job
-from .images import open_image
+from .images import open_image, stamp_of
+from .known_files import KnownFiles
 from .pixels import on_background
 from .rendering import THREADS
 
+_FILE, _VERSION = "qualities.json", 1  # where they are remembered; another version starts anew
 _SIDE = 512
 """What a picture is trained at: blur that is gone at this size does no harm."""
 _BLOCK = 32
@@ -56,17 +59,29 @@ class Quality:
         return self.jpeg < JPEG_QUALITY if self.jpeg else self.blockiness > BLOCKY
 
 
-def measure_qualities(paths: Iterable[Path], job: Job = null_job) -> dict[Path, Quality]:
-    """The quality of each picture that can be read."""
+def measure_qualities(
+    paths: Iterable[Path], job: Job = null_job, folder: Path | None = None
+) -> dict[Path, Quality]:
+    """The quality of each picture that can be read; in a folder, what is known is not measured."""
     paths = list(paths)
+    names = {path: os.path.relpath(path, folder) if folder else path.name for path in paths}
+    stamps = {path: stamp_of(path) for path in paths}
     found = {}
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done, (path, quality) in enumerate(
-            zip(paths, pool.map(_quality_or_none, paths), strict=True)
-        ):
-            if quality is not None:
-                found[path] = quality
-            job.report(done + 1, len(paths), path.name)
+    with KnownFiles(folder, _FILE, _VERSION, set(names.values())) as known:
+
+        def quality_of(path: Path) -> Quality | None:
+            facts = known.of(names[path], *(stamps[path] or (0, 0)))
+            return Quality(*facts) if facts else _quality_or_none(path)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for done, (path, quality) in enumerate(
+                zip(paths, pool.map(quality_of, paths), strict=True)
+            ):
+                if quality is not None:
+                    found[path] = quality
+                    if known.of(names[path], *(stamps[path] or (0, 0))) is None:
+                        known.add(names[path], stamps[path], list(astuple(quality)))
+                job.report(done + 1, len(paths), path.name)
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from lib_lora_cook.dataset import quality
 from lib_lora_cook.dataset.quality import (
     Quality,
     blockiness,
@@ -96,3 +97,21 @@ def test_a_folder_is_measured_and_what_cannot_be_read_is_left_out(tmp_path: Path
     found = measure_qualities([good, tiny, bad])
     assert list(found) == [good, tiny]
     assert found[good].jpeg == 0 and found[tiny].blockiness == 1.0
+
+
+def test_a_second_look_measures_only_what_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [save(tmp_path / f"{name}.png", scene(96 + side)) for side, name in enumerate("ab")]
+    paths.append(save(tmp_path / "3_x" / "a.png", scene(120)))
+    first = measure_qualities(paths, folder=tmp_path)
+    assert first == measure_qualities(paths), "the same without a memory"
+    opened: list[Path] = []
+    real = quality.open_image
+    monkeypatch.setattr(quality, "open_image", lambda path: opened.append(path) or real(path))
+    assert measure_qualities(paths, folder=tmp_path) == first and opened == []
+    paths[1].write_bytes(paths[2].read_bytes())
+    second = measure_qualities(paths, folder=tmp_path)
+    assert opened == [paths[1]] and second[paths[1]] == first[paths[2]]
+    (tmp_path / ".lora_cook" / "qualities.json").write_text("junk")
+    assert measure_qualities(paths, folder=tmp_path) == second
