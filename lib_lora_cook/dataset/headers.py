@@ -9,7 +9,7 @@ from pathlib import Path
 from .images import ImageFile, Stamp, read_image_file
 from .known_files import Facts, KnownFiles
 
-_VERSION = 2  # of what is remembered; another one starts anew
+_VERSION = 3  # of what is remembered; another one starts anew
 
 
 def known_headers(folder: Path, there: Container[str]) -> KnownFiles:
