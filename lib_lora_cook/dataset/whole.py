@@ -12,6 +12,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile
 
 _TIFF_PLACES = ((273, 279), (324, 325))  # where its strips or tiles begin, and their bytes
+_PNG_END, _JPEG_END = b"IEND\xaeB`\x82", b"\xff\xd9"
 _lock = threading.Lock()
 _strict = [0, False]  # how many ask for it now, and what Pillow was set to before the first
 
@@ -36,7 +37,7 @@ def strictly() -> Iterator[None]:
 def looks_cut(image: Image.Image) -> bool:
     """Whether an opened picture's file ends too soon; some whole ones with odd ends do so as well.
 
-    A few bytes are read, and the file is left where it was.
+    A few bytes are read where the end is as it mostly is; the file is left where it was.
     """
     file = getattr(image, "fp", None)
     test = _TESTS.get(image.format or "")
@@ -54,6 +55,26 @@ def looks_cut(image: Image.Image) -> bool:
 def _tail(file: BinaryIO, count: int) -> bytes:
     file.seek(-count, os.SEEK_END)
     return file.read(count)
+
+
+def _png(image: Image.Image, file: BinaryIO, size: int) -> bool:
+    """The last chunk has this name and checksum; other programs put their own behind it."""
+    return _PNG_END not in _tail(file, 12) and _PNG_END not in _all(file)
+
+
+def _jpeg(image: Image.Image, file: BinaryIO, size: int) -> bool:
+    """No end mark behind the first scan's start; phones put a film behind the picture."""
+    if _tail(file, 2) == _JPEG_END:
+        return False
+    data, place = _all(file), 2
+    while data[place] == 0xFF and data[place + 1] != 0xDA:  # segments with their length
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return data.find(_JPEG_END, place) < 0
+
+
+def _all(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _riff(image: Image.Image, file: BinaryIO, size: int) -> bool:
@@ -99,9 +120,9 @@ def _boxes(image: Image.Image, file: BinaryIO, size: int) -> bool:
 
 _Test = Callable[[Image.Image, BinaryIO, int], bool]
 _TESTS: dict[str, _Test] = {
-    "PNG": lambda image, file, size: b"IEND" not in _tail(file, 12),
-    "JPEG": lambda image, file, size: _tail(file, 2) != b"\xff\xd9",
-    "MPO": lambda image, file, size: _tail(file, 2) != b"\xff\xd9",
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "MPO": _jpeg,
     "GIF": lambda image, file, size: _tail(file, 2) != b"\0;",
     "WEBP": _riff,
     "BMP": _bmp,

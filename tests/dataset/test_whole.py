@@ -1,13 +1,14 @@
 """A file that was cut short is seen without decoding the others, whatever Pillow was told."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import ImageFile, features
+from PIL import Image, ImageFile, features
 
 from lib_lora_cook.dataset.images import open_image, read_image_file, scan_subset
-from lib_lora_cook.dataset.whole import strictly
+from lib_lora_cook.dataset.whole import looks_cut, strictly
 from lib_lora_cook.errors import UserError
 
 from .tree import picture, save
@@ -38,6 +39,31 @@ def test_a_whole_picture_with_something_behind_it_is_fine(
     path.write_bytes(path.read_bytes() + end)
     assert read_image_file(path).width == 40
     assert open_image(path).size == (40, 40)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_what_another_program_has_put_behind_a_picture_needs_no_decoding(
+    tmp_path: Path, ending: str
+) -> None:
+    path = save(tmp_path / f"a.{ending}", picture((40, 40)))
+    film = b"\0\0\0\x18ftypmp42" + picture((60, 60), seed=2).tobytes()
+    path.write_bytes(path.read_bytes() + film)
+    with Image.open(path) as image:
+        assert not looks_cut(image)
+        image.load()
+    cut = tmp_path / f"cut.{ending}"
+    cut.write_bytes(path.read_bytes()[: -len(film) - 200])
+    with Image.open(cut) as image:
+        assert looks_cut(image)
+
+
+def test_a_thumbnail_s_end_is_not_the_picture_s(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    picture((8, 8)).save(out, "JPEG")
+    path = save(tmp_path / "a.jpg", picture((40, 40)), comment=out.getvalue())
+    path.write_bytes(path.read_bytes()[:-300])
+    with Image.open(path) as image:
+        assert looks_cut(image)
 
 
 def test_a_cut_picture_is_refused_where_another_program_fills_it_up(
