@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -275,9 +276,8 @@ class _Names:
     """Which names are in use, with a look at file systems that fold case."""
 
     def __init__(self, images: Iterable[ImageFile], taken: Iterable[Path]) -> None:
-        paths = [image.path for image in images] + [Path(path) for path in taken]
-        self._paths = {self._key(path) for path in paths}
-        self._stems = {self._key(path.with_suffix("")) for path in paths}
+        self._paths = {self._key(path) for path in [*(it.path for it in images), *taken]}
+        self._stems = {os.path.splitext(path)[0] for path in self._paths}
 
     @staticmethod
     def _key(path: Path) -> str:

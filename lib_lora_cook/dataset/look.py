@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Look:
         """The pictures whose caption says something."""
         return [image for image in self.images if image.caption]
 
-    @property
+    @cached_property
     def taken(self) -> list[Path]:
         """Every file in the folder, and in those that are set aside."""
         return [self.folder / name for name in self.names]

@@ -44,7 +44,7 @@ def ignored_caption(look: Look) -> list[Finding]:
         picture, ending = os.path.splitext(stem)
         named_twice = is_picture_name(os.path.basename(stem)) and stem in there
         owner = picture if named_twice else stems.get(stem.casefold())
-        if owner is None or (to := owner + ".txt") in there | moves.keys():
+        if owner is None or (to := owner + ".txt") in there or to in moves:
             continue
         why = f"trainers read {os.path.basename(to)}, not {ending or ''}{os.path.splitext(name)[1]}"
         moves[to] = Change("move", look.folder / name, why, look.folder / to)

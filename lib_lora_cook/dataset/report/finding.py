@@ -25,8 +25,13 @@ def by_reason(
     files: dict[str, list[Path]] = {}
     for path, why in reasons:
         files.setdefault(why, []).append(path)
+    by_path: dict[Path, list[Change]] = {}
+    for change in made:
+        by_path.setdefault(change.path, []).append(change)
     return [
-        Finding(name, tuple(paths), why, fix, tuple(it for it in made if it.path in set(paths)))
+        Finding(
+            name, tuple(paths), why, fix, tuple(it for at in paths for it in by_path.get(at, ()))
+        )
         for why, paths in files.items()
     ]
 

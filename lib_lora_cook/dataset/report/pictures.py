@@ -20,7 +20,7 @@ _LONG = 3.0
 def transparency(look: Look) -> list[Finding]:
     """Pictures that can be seen through, which trainers turn black or drop."""
     images = [image for image in look.images if image.has_alpha and _clear(look, image)]
-    made = plans.plan_flatten(images, taken=look.taken)
+    made = plans.plan_flatten(images, taken=look.taken) if images else []
     why = "transparent: trainers show what is hidden under it, or black"
     return finding("transparency", images, why, "onto white", made)
 
@@ -34,7 +34,7 @@ def _clear(look: Look, image: ImageFile) -> bool:
 def too_small(look: Look) -> list[Finding]:
     """Pictures that would be enlarged blindly."""
     images = [image for image in look.images if min(image.width, image.height) < look.below]
-    made = plans.plan_small(images, look.below, taken=look.taken)
+    made = plans.plan_small(images, look.below, taken=look.taken) if images else []
     why = f"a side is under {look.below} pixels"
     return finding("too_small", images, why, "set aside into small", made)
 
@@ -110,6 +110,6 @@ def compressed(look: Look) -> list[Finding]:
 
 
 def _aside(look: Look, name: str, images: list[tuple[ImageFile, str]]) -> list[Finding]:
-    made = plans.plan_aside(images, name, look.taken)
+    made = plans.plan_aside(images, name, look.taken) if images else []
     reasons = [(image.path, why) for image, why in images]
     return by_reason(name, reasons, f"set aside into {name}", made)
