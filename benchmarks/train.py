@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -40,7 +41,7 @@ from lib_lora_cook.models.trainable import PictureSize
 from lib_lora_cook.models.waiting import waiting
 from lib_lora_cook.training.batches import Batch
 from lib_lora_cook.training.memory import forget_peak, peak_bytes
-from lib_lora_cook.training.train import Step, make_trainer, train
+from lib_lora_cook.training.train import Step, Trainer, make_trainer, train
 
 WARM_UP = 2
 """Steps that are not counted: allocators fill and kernels are chosen."""
@@ -164,24 +165,31 @@ def measure_apart(case: Case) -> Measured:
 
 def measure(case: Case) -> Measured:
     """Train some steps and keep the time of each."""
-    torch.manual_seed(0)
-    config = config_of_case(case)
-    model: Any = DiffusersModel(make_pipeline(case), config.model)
-    network = build_network(config, model)
-    batches: Any = SameBatch(case)
-    trainer = make_trainer(config, model, network, batches, lambda message: None)
-    times, batch = [], batches.batch
-    Swapping(model.swapped, model.device).put_on()
-    with waiting(model.swapped, pinned=True), network:
-        forget_peak(model.device)
+    times = []
+    with set_up(case) as (trainer, batch):
+        forget_peak(trainer.model.device)
         loaded, told = peak_bytes(), forecast(trainer, batch).peak
         began = now()
         for event in train(trainer):
             if isinstance(event, Step):
                 times.append(now() - began)
                 began = now()
-    trained = sum(weight.numel() for weight in network.parameters())
+        trained = sum(weight.numel() for weight in trainer.loop.network.parameters())
     return Measured(statistics.median(times[WARM_UP:]), peak_bytes(), told, loaded, trained)
+
+
+@contextmanager
+def set_up(case: Case) -> Iterator[tuple[Trainer, Batch]]:
+    """A trainer at its first step with all that it needs in its place, and its one batch."""
+    torch.manual_seed(0)
+    config = config_of_case(case)
+    model: Any = DiffusersModel(make_pipeline(case), config.model)
+    network = build_network(config, model)
+    batches: Any = SameBatch(case)
+    trainer = make_trainer(config, model, network, batches, lambda message: None)
+    Swapping(model.swapped, model.device).put_on()
+    with waiting(model.swapped, pinned=True), network:
+        yield trainer, batches.batch
 
 
 def config_of_case(case: Case) -> TrainingConfig:

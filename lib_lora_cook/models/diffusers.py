@@ -102,7 +102,7 @@ class DiffusersModel:
         # SD2's encoder is already cut to 23 layers: kohya ignores clip skip there
         skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
         chunks, weights = caption_chunks(self.tokenizers[0], captions, self.config)
-        ids = chunks.flatten(0, 1).to(self.device)
+        ids = chunks.flatten(0, 1).to(self.device, non_blocking=True)
         states = last_states(self.encoders[0], ids, skip, norm=True)
         return Conditioning(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))
 
@@ -111,7 +111,7 @@ class DiffusersModel:
         glued = []
         for encoder, tokenizer in zip(self.encoders, self.tokenizers, strict=True):
             chunks, weights = caption_chunks(tokenizer, captions, self.config)
-            ids = chunks.flatten(0, 1).to(self.device)
+            ids = chunks.flatten(0, 1).to(self.device, non_blocking=True)
             if encoder is self.encoders[0]:
                 states = last_states(encoder, ids, 2, norm=False)
             else:

@@ -121,7 +121,7 @@ class LdmModel:
         skip = (self.config.clip_skip or 1) if self.family is SD1 else 1
         for encoder in self.parts.encoders:
             chunks, weights = caption_chunks(encoder.tokenizer, captions, self.config)
-            flat = chunks.flatten(0, 1).to(self.device)
+            flat = chunks.flatten(0, 1).to(self.device, non_blocking=True)
             with at_hand([encoder.module], self.device), self._computing():
                 states, pooled = encoder.encode(flat, 2 if sdxl else skip, not sdxl)
             glued.append(weighed(glue(states.unflatten(0, chunks.shape[:2])), weights))

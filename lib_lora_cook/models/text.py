@@ -67,7 +67,11 @@ def weighed(states: Tensor, weights: Tensor | None) -> Tensor:
 
     sd-scripts once did restore it, as WebUIs do, and no longer does.
     """
-    return states if weights is None else states * glue(weights[..., None]).to(states)
+    return (
+        states
+        if weights is None
+        else states * glue(weights[..., None]).to(states, non_blocking=True)
+    )
 
 
 def _cut(ids: Tensor, tokenizer: Any) -> Tensor:
@@ -155,4 +159,5 @@ def final_norm(encoder: nn.Module) -> nn.Module:
 def pooled_at_eos(states: Tensor, ids: Tensor, eos: int) -> Tensor:
     """The state [B, C] at the first EOS of each row of ids [B, T]."""
     first = (ids == eos).int().argmax(dim=-1)
-    return states[torch.arange(len(states), device=states.device), first.to(states.device)]
+    rows = torch.arange(len(states), device=states.device)
+    return states[rows, first.to(states.device, non_blocking=True)]

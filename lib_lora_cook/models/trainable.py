@@ -76,7 +76,7 @@ class Conditioning:
 def size_ids(sizes: Sequence[PictureSize], device: torch.device) -> Tensor:
     """[B, 6] in fp32: original height and width, crop top and left, target height and width."""
     rows = [[*size.original, *size.crop, *size.target] for size in sizes]
-    return torch.tensor(rows, dtype=torch.float32, device=device)
+    return torch.tensor(rows, dtype=torch.float32).to(device, non_blocking=True)
 
 
 class TrainableModel(Protocol):

@@ -33,14 +33,14 @@ def diffusion_loss(
         distance = distance * _fitted(mask, distance)
     loss = distance.mean(dim=tuple(range(1, distance.ndim)))
     if weights is not None:
-        loss = loss * weights.to(loss)
+        loss = loss * weights.to(loss, non_blocking=True)
     return loss * timestep_weight(timesteps, schedule, config).to(loss.device)
 
 
 def timestep_weight(timesteps: Tensor, schedule: NoiseSchedule, config: LossConfig) -> Tensor:
     """w(SNR_t) [B]: the product of what is switched on, in sd-scripts' order."""
-    snr, weight = schedule.snr_at(timesteps), torch.ones(())
-    weight = weight.to(snr).expand_as(snr)
+    snr = schedule.snr_at(timesteps)
+    weight = torch.ones_like(snr)
     if config.min_snr_gamma:
         weight = weight * min_snr(snr, config.min_snr_gamma, schedule.v_prediction)
     if config.scale_v_pred_loss_like_noise_pred:
@@ -139,4 +139,4 @@ def _fitted(mask: Tensor, distance: Tensor) -> Tensor:
     """The mask [B, 1, h, w] at the latents' size, by area."""
     if mask.ndim == 3:
         mask = mask.unsqueeze(1)
-    return F.interpolate(mask.to(distance), size=distance.shape[2:], mode="area")
+    return F.interpolate(mask.to(distance, non_blocking=True), size=distance.shape[2:], mode="area")

@@ -34,7 +34,9 @@ class EncodedTexts:
         hidden = torch.cat([row.hidden for row in rows]).to(device, non_blocking=True)
         if not pooled:
             return Conditioning(hidden)
-        return Conditioning(hidden, torch.cat(pooled).to(device), size_ids(sizes, device))
+        return Conditioning(
+            hidden, torch.cat(pooled).to(device, non_blocking=True), size_ids(sizes, device)
+        )
 
     @torch.no_grad()
     def _row(self, caption: str, size: PictureSize) -> Conditioning:

@@ -220,9 +220,9 @@ class Mixed:
 def mix(trainer: Trainer, batch: Batch, generator: torch.Generator, rng: random.Random) -> Mixed:
     """Draw noise and timesteps, and add the one by the other (Ho et al. 2020, arXiv 2006.11239)."""
     config, schedule, device = trainer.config.loss, trainer.schedule, trainer.model.device
-    latents = batch.latents.to(device)
+    latents = batch.latents.to(device, non_blocking=True)
     noise = draw_noise(latents, config, generator, rng)
-    timesteps = draw_timesteps(len(latents), config, generator).to(device)
+    timesteps = draw_timesteps(len(latents), config, generator).to(device, non_blocking=True)
     noisy = schedule.add_noise(latents, perturbed(noise, config, generator), timesteps)
     return Mixed(batch, noisy, schedule.target(latents, noise, timesteps), timesteps)
 
@@ -247,10 +247,10 @@ def losses(trainer: Trainer, mixed: Mixed, rows: slice) -> Tensor:
     with autocast(config, model.device):
         told = conditioning(trainer, mixed.batch.captions[rows], mixed.batch.sizes[rows])
         prediction = model.predict(noisy.to(model.dtype), timesteps, told)
-    weights, masks = mixed.batch.weights[rows].to(model.device), mixed.batch.masks
+    masks = mixed.batch.masks
     return diffusion_loss(
-        prediction, target, timesteps, trainer.schedule, config.loss, weights,
-        None if masks is None else masks[rows].to(model.device),
+        prediction, target, timesteps, trainer.schedule, config.loss, mixed.batch.weights[rows],
+        None if masks is None else masks[rows],
     )  # fmt: skip
 
 
