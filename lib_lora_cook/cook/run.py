@@ -16,7 +16,7 @@ from ..models.waiting import place_of
 from ..networks.attach import make_network
 from ..networks.continued import continued_network, with_ranks_of_file
 from ..networks.targets import network_targets
-from ..training.batches import Batches
+from ..training.batches import Batches, as_wanted
 from ..training.distributed import joined
 from ..training.latents import LatentStore
 from ..training.pictures import read_pictures
@@ -61,7 +61,8 @@ def cook(config: TrainingConfig, host: Host, job: Job, options: Options | None =
             if crew.size > 1 and folder:  # Each encodes its share, and then finds the others'.
                 LatentStore(pictures[crew.rank :: crew.size], model, folder, several, job).fill()
                 crew.any(False)
-            store = LatentStore(pictures, model, folder, several, job)
+            wanted = as_wanted(pictures, config)
+            store = LatentStore(wanted, model, folder, several, job)
             if crew.size > 1 or take_turns(model):
                 store.fill()
             else:  # The first step encodes what it needs, and the kitchen behind it what is left.

@@ -51,35 +51,22 @@ class Batches:
         self, pictures: Sequence[Picture], latents: LatentStore, config: TrainingConfig
     ) -> None:
         self.pictures, self.latents, self.config = repeated(pictures), latents, config
-        self.batch_size, self.seed = config.loop.train_batch_size, config.loop.seed
+        self.seed = config.loop.seed
 
     @property
     def per_epoch(self) -> int:
         """How many batches an epoch has."""
-        return len(self._order(0))
+        return len(order(self.pictures, self.config, 0))
 
     def epoch(self, number: int, done: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, counted from 1, but for those that are done already."""
-        order, summed = self._order(number), self.config.loop.gradient_accumulation_steps
-        steps, _ = steps_of(len(order), self.config.loop)
-        before = (number - 1) * -(-len(order) // summed)
-        for index, chosen in islice(enumerate(order), done, None):
+        batches = order(self.pictures, self.config, number)
+        summed = self.config.loop.gradient_accumulation_steps
+        steps, _ = steps_of(len(batches), self.config.loop)
+        before = (number - 1) * -(-len(batches) // summed)
+        for index, chosen in islice(enumerate(batches), done, None):
             when = Moment(number, before + index // summed, steps)
             yield self._make(chosen, when, random.Random(f"{self.seed}:{number}:{index}"))
-
-    def _order(self, epoch: int) -> list[list[Picture]]:
-        """Shuffled within buckets, cut into batches, and the batches shuffled."""
-        rng = random.Random(f"{self.seed}:{epoch}")
-        by_bucket: dict[tuple[int, int], list[Picture]] = {}
-        for picture in self.pictures:
-            by_bucket.setdefault(picture.fit.bucket, []).append(picture)
-        batches = []
-        for group in by_bucket.values():
-            rng.shuffle(group)
-            size = self.batch_size
-            batches += [group[start : start + size] for start in range(0, len(group), size)]
-        rng.shuffle(batches)
-        return batches
 
     def _make(self, chosen: Sequence[Picture], when: Moment, rng: random.Random) -> Batch:
         uses, captions, weights = [], [], []
@@ -106,6 +93,27 @@ class Batches:
         beside = picture.fit.resized[0] % LATENT if mirrored else 0
         corner = (beside + left * LATENT, top * LATENT)
         return Use(latents[:, rows, columns], cut_mask, picture.size(corner=corner))
+
+
+def order(pictures: Sequence[Picture], config: TrainingConfig, epoch: int) -> list[list[Picture]]:
+    """Pictures, repeated already: shuffled within buckets, cut into batches, and these shuffled."""
+    rng, size = random.Random(f"{config.loop.seed}:{epoch}"), config.loop.train_batch_size
+    by_bucket: dict[tuple[int, int], list[Picture]] = {}
+    for picture in pictures:
+        by_bucket.setdefault(picture.fit.bucket, []).append(picture)
+    batches = []
+    for group in by_bucket.values():
+        rng.shuffle(group)
+        batches += [group[start : start + size] for start in range(0, len(group), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def as_wanted(pictures: Sequence[Picture], config: TrainingConfig) -> list[Picture]:
+    """All pictures once, in the order in which the first epoch wants them: those of its first
+    batch are then encoded together."""
+    wanted = [it for batch in order(repeated(pictures), config, 1) for it in batch]
+    return list({id(it): it for it in (*wanted, *pictures)}.values())
 
 
 def _stacked(masks: Sequence[Tensor | None], latents: Tensor) -> Tensor | None:

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from importlib.metadata import packages_distributions
 from typing import Any
 
@@ -83,9 +83,11 @@ def _constructed(kind: type[Optimizer], groups: Groups, arguments: Arguments) ->
 
 
 def _adamw(groups: Groups, arguments: Arguments, device: torch.device, warn: Warn) -> Optimizer:
-    """torch's: one kernel for all tensors on CUDA; one tensor after the other on the CPU."""
-    if device.type == "cuda" and not {"foreach", "fused"} & arguments.keys():
-        arguments = {**arguments, "fused": True}
+    """torch's: one kernel for many tensors where there is one, else an operator after the other."""
+    if device.type in ("cuda", "cpu") and not {"foreach", "fused"} & arguments.keys():
+        with suppress(RuntimeError):  # Before torch 2.4 it is for CUDA alone.
+            own = [dict(group) for group in groups]  # It writes into them before it complains.
+            return _constructed(torch.optim.AdamW, own, {**arguments, "fused": True})
     return _constructed(torch.optim.AdamW, groups, arguments)
 
 

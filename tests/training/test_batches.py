@@ -19,7 +19,7 @@ from lib_lora_cook.config import (
     TrainingConfig,
 )
 from lib_lora_cook.dataset.images import ImageFile
-from lib_lora_cook.training.batches import Batches, repeated
+from lib_lora_cook.training.batches import Batches, as_wanted, order, repeated
 from lib_lora_cook.training.buckets import bucket_for
 from lib_lora_cook.training.latents import Encoded, LatentStore
 from lib_lora_cook.training.pictures import Picture
@@ -216,3 +216,16 @@ def test_steps_are_told_to_captions_that_warm_up() -> None:
     ]
     # floor(step * 3 / 4) of three tags
     assert counts == [[0] * 4 + [0] * 4, [1] * 4 + [2] * 4, [3] * 8]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pictures_are_encoded_in_the_order_in_which_the_first_epoch_wants_them(seed: int) -> None:
+    pictures = [picture(f"{it}.png", SIZES[it % 3], num_repeats=1 + it % 2) for it in range(15)]
+    pictures += [picture(f"r{it}.png", is_reg=True) for it in range(40)]  # more than are used
+    config = TrainingConfig(loop=LoopConfig(train_batch_size=2, seed=seed))
+    wanted = as_wanted(pictures, config)
+    assert sorted(map(id, wanted)) == sorted(map(id, pictures))
+    first = order(repeated(pictures), config, 1)[0]
+    own = {id(it) for it in first}
+    assert {id(it) for it in wanted[: len(own)]} == own
+    assert wanted == as_wanted(pictures, config)

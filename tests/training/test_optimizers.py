@@ -93,7 +93,26 @@ def test_adamw_is_torchs() -> None:
     first, second = optimizer.param_groups
     assert (first["lr"], second["lr"]) == (0.1, 0.2)
     assert (first["weight_decay"], list(first["betas"])) == (0.1, [0.9, 0.99])
-    assert not first["fused"]
+    assert first["fused"] and second["fused"]
+
+
+def test_where_torch_has_no_fused_adamw_it_is_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Old(torch.optim.AdamW):
+        def __init__(self, groups: Any, **arguments: Any) -> None:
+            super().__init__(groups, **arguments)
+            if arguments.get("fused"):  # as torch 2.1 on a CPU, its groups filled in already
+                raise RuntimeError("`fused=True` requires all the params to be on CUDA")
+
+    fused, _ = make("AdamW")
+    monkeypatch.setattr(torch.optim, "AdamW", Old)
+    plain, warnings = make("AdamW")
+    assert type(plain) is Old and warnings == []
+    assert not plain.param_groups[0]["fused"]
+    for optimizer in (fused, plain):
+        take_steps(optimizer)
+    torch.testing.assert_close(parameters(fused), parameters(plain))
 
 
 @pytest.mark.parametrize(
