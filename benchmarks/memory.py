@@ -26,6 +26,7 @@ from lib_lora_cook.cook.preflight import forecast
 from lib_lora_cook.models import swapping
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.models.swapping import Swapping
+from lib_lora_cook.networks import convolutions
 from lib_lora_cook.training.memory import Living
 from lib_lora_cook.training.train import accumulate, make_trainer
 
@@ -68,8 +69,9 @@ def count(case: Case, beside: AbstractContextManager[Any] | None = None) -> Coun
     stay = patch.object(nn.Module, "to", lambda module, *where, **how: module)
     sizes = patch("torch._subclasses.fake_tensor.CONSTANT_NUMEL_LIMIT", 2)
     watching = beside or nullcontext()
+    as_on_gpu = patch.object(convolutions, "MOST", 0)
     away = patch.multiple(swapping, is_away=lambda *_: True, copied=lambda it, device: it.clone())
-    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes, away, watching:
+    with FakeTensorMode(allow_non_fake_inputs=True), living, stay, sizes, away, watching, as_on_gpu:
         model: Any = DiffusersModel(make_pipeline(case), config.model)
         loaded = living.bytes
         living.leave_out(it for block in model.swapped for it in block.parameters())
