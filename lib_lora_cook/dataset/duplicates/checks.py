@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain, product
+from itertools import chain
 
 from ...errors import UserError
 from ...jobs import Job
 from ..images import ImageFile
-from .check import EQUAL, UNLIKE, Difference, compared, swapped
-from .cores import mapped
+from .check import EQUAL, Difference, swapped
 from .distinct import Distinct
-from .enlarged import is_enlarged
-from .overlay import Claim, Seen
-from .prints import Print, check_pixels, pixel_hash
+from .doubts import Doubt, Ground, differences
+from .enlarged import are_enlarged
+from .prints import Print, pixel_hash
 from .search import Candidate, candidates
 from .store import Store
+from .workers import Workers
 
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
 _VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
-_KEPT, _CHUNK = 512, 48  # pictures; pairs at a time
-_CLEAR = 40.0  # a distance at which another way round cannot be better
+_CHUNK, _FILES = 48, 4  # pairs at a time; of which whole files are read
+_MANY = 400  # pairs for which processes pay
 _COPY = 50.0  # a distance within which no one sees another drawing
 
 Pair = tuple[int, int]
@@ -36,6 +35,7 @@ class Look:
     prints: Mapping[str, Print]
     store: Store
     distinct: Distinct
+    workers: Workers
     job: Job
 
 
@@ -46,7 +46,6 @@ class Checks:
         self._paths = [same[0].path for same in files]
         self._keys, self._look, self._job = keys, look, look.job
         self._prints = [look.prints[key] for key in keys]
-        self._seen = lru_cache(_KEPT)(self._seen_as)
         self._candidates: dict[Pair, list[Candidate]] = defaultdict(list)
         for hit in self._search():
             pair = hit.one, hit.other
@@ -70,7 +69,9 @@ class Checks:
         if found is None:
             self._job.report(0, 1, "looking for copies")
             found = candidates(
-                self._prints, lambda at: self._look.store.pictures(self._keys[at])[0]
+                self._prints,
+                self._pictures,
+                self._look.workers,
             )
             self._look.store.add_search(self._keys, found)
         return found
@@ -89,9 +90,7 @@ class Checks:
         """How far the two of each pair are from being equal, 0 for equal."""
         asked = sorted({pair for pair in pairs if pair not in self._known})
         if asked:
-            parts = [asked[start : start + _CHUNK] for start in range(0, len(asked), _CHUNK)]
-            found = mapped(self._differences, parts, self._job, "comparing pictures")
-            new = dict(zip(asked, chain.from_iterable(found), strict=True))
+            new = dict(zip(asked, self._found(asked), strict=True))
             self._known |= new
             keys = self._keys
             self._look.store.add_checks({(keys[a], keys[b]): it for (a, b), it in new.items()})
@@ -107,17 +106,18 @@ class Checks:
         known = self._known.get((min(one, other), max(one, other)))
         return known is not None and known.written == (1 if one < other else 2)
 
-    def is_enlarged(self, one: int, other: int, ratio: float) -> bool:
-        """Whether `one` is `other` made larger, by that ratio of their sides."""
-        store, keys = self._look.store, (self._keys[one], self._keys[other])
-        found = store.enlarged(*keys)
-        if found is None:
-            try:
-                found = is_enlarged(self._paths[one], self._paths[other], ratio)
-            except UserError:  # it went away in the meantime
-                return False
-            store.add_enlarged(*keys, found)
-        return found
+    def are_enlarged(self, asked: Sequence[tuple[int, int, float]]) -> list[bool]:
+        """Of pairs with the ratio of their sides, whether the first is the other made larger."""
+        store, keys = self._look.store, self._keys
+        known = [store.enlarged(keys[one], keys[other]) for one, other, _ in asked]
+        new = [it for it, so in zip(asked, known, strict=True) if so is None]
+        paths = [(self._paths[one], self._paths[other], ratio) for one, other, ratio in new]
+        parts = (paths[at : at + _FILES] for at in range(0, len(paths), _FILES))
+        made = chain.from_iterable(self._look.workers.map(are_enlarged, parts, len(new) > _MANY))
+        for (one, other, _), so in zip(new, made, strict=True):
+            if so is not None:
+                store.add_enlarged(keys[one], keys[other], so)
+        return [bool(store.enlarged(keys[one], keys[other])) for one, other, _ in asked]
 
     def variants(self) -> list[Pair]:
         """The checked pairs that differ, but not all over the picture."""
@@ -129,36 +129,32 @@ class Checks:
             and difference.distance > _COPY
         ]
 
-    def _differences(self, pairs: Sequence[Pair]) -> list[Difference]:
-        """Of each pair the least there is, where its places are tried one after another."""
-        found = [UNLIKE] * len(pairs)
-        claims = [self._claims(pair) for pair in pairs]
-        for turn in range(max(map(len, claims))):
-            going = [
-                at
-                for at, them in enumerate(claims)
-                if turn < len(them) and not (found[at].distance <= _CLEAR or found[at].fits)
-            ]
-            if not going:
-                break
-            for at, new in zip(going, compared([claims[at][turn] for at in going]), strict=True):
-                found[at] = min(found[at], new, key=_distance)
+    def _found(self, pairs: Sequence[Pair]) -> list[Difference]:
+        """How far the two of each pair differ, on all cores."""
+        starts = range(0, len(pairs), _CHUNK)
+        doubts = (self._doubts(pairs[at : at + _CHUNK]) for at in starts)
+        found: list[Difference] = []
+        for new in self._look.workers.map(differences, doubts, len(pairs) > _MANY):
+            found += new
+            self._job.report(len(found), len(pairs), "comparing pictures")
         return [self._told(pair, it) for pair, it in zip(pairs, found, strict=True)]
 
-    def _seen_as(self, at: int) -> list[Seen]:
-        """The picture on each of its grounds."""
-        return [Seen(check_pixels(it)) for it in self._look.store.pictures(self._keys[at])]
-
-    def _claims(self, pair: Pair) -> list[Claim]:
-        """What is said of how two pictures lie, on each ground they are seen on."""
-        one, other = (self._seen(at) for at in pair)
-        both = zip(one, other, strict=True) if len(one) == len(other) else product(one, other)
-        grounds = list(both)
+    def _doubts(self, pairs: Sequence[Pair]) -> list[Doubt]:
+        grounds = self._pictures(chain.from_iterable(pairs))
         return [
-            Claim(*ground, hit.mirrored, hit.box, hit.other_box)
-            for hit in self._candidates[pair]
-            for ground in grounds
+            Doubt(
+                grounds[one],
+                grounds[other],
+                tuple((it.mirrored, it.box, it.other_box) for it in self._candidates[one, other]),
+            )
+            for one, other in pairs
         ]
+
+    def _pictures(self, numbers: Iterable[int]) -> dict[int, Ground]:
+        """`Print.checks` of some pictures."""
+        numbers = list(numbers)
+        found = self._look.store.pictures(self._keys[at] for at in numbers)
+        return {at: found[self._keys[at]] for at in numbers}
 
     def _told(self, pair: Pair, found: Difference) -> Difference:
         return EQUAL if found.worst <= _ABOUT_EQUAL and self._equal(pair) else found
@@ -175,7 +171,3 @@ class Checks:
         except UserError:  # it went away in the meantime
             return False
         return hashes[0] == hashes[1]
-
-
-def _distance(difference: Difference) -> float:
-    return difference.distance

@@ -139,6 +139,8 @@ def _fit(seen: Floats, goal: Floats) -> tuple[Floats, Floats]:
 def level(values: NDArray[Any], share: float) -> Any:
     """(...) what this share of the values (..., many) stays below or at."""
     at = round(share * (values.shape[-1] - 1))
+    if values.ndim == 1 and values.dtype == np.uint8:
+        return np.searchsorted(np.bincount(values, minlength=256).cumsum(), at, side="right")
     return np.partition(values, at)[..., at]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from ...errors import UserError
@@ -11,14 +13,15 @@ from ...jobs import Job, null_job
 from ..changes import Change
 from ..images import Failure, ImageFile, content_hash
 from .checks import Checks, Look
-from .cores import mapped
 from .distinct import read_distinct, save_distinct
 from .groups import Group, Stars, grouped, settled, stars
 from .keeping import Keeping, promise
 from .prints import Print, read_print
 from .store import Store
+from .workers import Workers
 
 DEFAULT_HARDNESS = 50
+_CHUNK, _MANY = 4, 200  # pictures at a time; those for which processes pay
 
 
 def find_duplicates(
@@ -36,11 +39,11 @@ def find_duplicates(
     """
     if not 1 <= hardness <= 100:
         raise UserError("Hardness goes from 1 to 100", hardness)
-    with Store(folder) as store:
+    with Store(folder) as store, Workers(job) as workers:
         distinct = read_distinct(folder) if folder else frozenset()
         by_name = sorted(images, key=lambda image: image.path)
-        read = _read(by_name, store, job, failed)
-        look = Look(store.prints(), store, distinct, job)
+        read = _read(by_name, store, failed, workers, job)
+        look = Look(store.prints(), store, distinct, workers, job)
         prints = {image.path: look.prints[key] for image, key in read}
         read.sort(key=lambda it: (-promise(it[0], look.prints[it[1]]), it[0].path))
         ranked, keys = [image for image, _ in read], [key for _, key in read]
@@ -90,36 +93,50 @@ def plan_duplicates(groups: Iterable[Group]) -> list[Change]:
 
 
 def _read(
-    images: list[ImageFile], store: Store, job: Job, failed: list[Failure] | None
+    images: list[ImageFile],
+    store: Store,
+    failed: list[Failure] | None,
+    workers: Workers,
+    job: Job,
 ) -> list[tuple[ImageFile, str]]:
     """The pictures that can be read, with the hashes of their files; fingerprints in the store."""
-
-    def read(image: ImageFile) -> tuple[str, Print | None] | UserError:
-        try:
-            file = store.file_hash(image.path, image.stamp)
-            if file is not None:
-                return file, None
-            file = content_hash(image.path)
-            return file, None if store.has_print(file) else read_print(image.path)
-        except UserError as error:
-            return error
-        except OSError as error:
-            return UserError(f"Cannot read this picture ({error.strerror})", image.path)
-
-    good = []
-    for image, made in zip(images, mapped(read, images, job, "looking at pictures"), strict=True):
-        if isinstance(made, UserError):
-            if failed is None:
-                raise made
-            failed.append((image.path, made.what))
-            continue
-        file, print_ = made
-        if print_ is not None:
-            store.add_print(file, print_)
-        if store.file_hash(image.path, image.stamp) != file:
+    known = [store.file_hash(image.path, image.stamp) for image in images]
+    fresh = [image.path for image, file in zip(images, known, strict=True) if file is None]
+    parts = (fresh[start : start + _CHUNK] for start in range(0, len(fresh), _CHUNK))
+    look = partial(_looked_at, frozenset(store.printed))
+    looked = chain.from_iterable(workers.map(look, parts, len(fresh) > _MANY))
+    good: list[tuple[ImageFile, str]] = []
+    for at, (image, file) in enumerate(zip(images, known, strict=True)):
+        if file is None:
+            made = next(looked)
+            if isinstance(made, UserError):
+                if failed is None:
+                    raise made
+                failed.append((image.path, made.what))
+                continue
+            file, print_ = made
+            if print_ is not None:
+                store.add_print(file, print_)
             store.add_file(image.path, image.stamp, file)
+            job.report(at + 1, len(images), "looking at pictures")
         good.append((image, file))
     return good
+
+
+def _looked_at(
+    printed: frozenset[str], paths: Sequence[Path]
+) -> list[tuple[str, Print | None] | UserError]:
+    """The hash of each file, and its fingerprint if that is not among the `printed`."""
+    made: list[tuple[str, Print | None] | UserError] = []
+    for path in paths:
+        try:
+            file = content_hash(path)
+            made.append((file, None if file in printed else read_print(path)))
+        except UserError as error:
+            made.append(error)
+        except OSError as error:
+            made.append(UserError(f"Cannot read this picture ({error.strerror})", path))
+    return made
 
 
 def _classes(contents: Sequence[str]) -> list[list[int]]:

@@ -48,12 +48,16 @@ class Keeping:
 
         Not where that is near another picture that is kept.
         """
+        first = (self._smaller_in(group) for group in groups)
+        self.checks.are_enlarged([self._asked(*pair) for pair in first if pair])  # all at once
         kept, done = set(range(len(self.files))).difference(*copies.values()), []
         for group in groups:
             other = self._detailed_first(group)
             old, new = (self.number[it.files[0].path] for it in (group, other))
-            if new != old and not self.checks.is_near_any(new, kept - {old}, limit):
-                group, kept = other, kept - {old} | {new}
+            kept.remove(old)
+            if new != old and not self.checks.is_near_any(new, kept, limit):
+                group, old = other, new
+            kept.add(old)
             done.append(group)
         return done
 
@@ -79,17 +83,26 @@ class Keeping:
         """The group, those behind that are a smaller one made larger."""
         behind: tuple[ImageFile, ...] = ()
         for _ in range(_TRIED):
+            pair = self._smaller_in(group)
+            if not pair or not all(self.checks.are_enlarged([self._asked(*pair)])):
+                break
             first, *others = group.files
-            area = _area(self.prints[first.path])
-            smaller = [it for it in others if _area(self.prints[it.path]) * _LARGER**2 <= area]
-            if not smaller:
-                break
-            best = self._best_first(Group(group.kind, tuple(smaller))).files[0]
-            ratio = (area / _area(self.prints[best.path])) ** 0.5
-            if not self.checks.is_enlarged(self.number[first.path], self.number[best.path], ratio):
-                break
             group, behind = self._best_first(Group(group.kind, tuple(others))), (*behind, first)
         return Group(group.kind, (*group.files, *behind))
+
+    def _smaller_in(self, group: Group) -> tuple[ImageFile, ImageFile] | None:
+        """The picture in front and the best of those that are clearly smaller."""
+        first, *others = group.files
+        area = _area(self.prints[first.path])
+        smaller = [it for it in others if _area(self.prints[it.path]) * _LARGER**2 <= area]
+        if not smaller:
+            return None
+        return first, self._best_first(Group(group.kind, tuple(smaller))).files[0]
+
+    def _asked(self, large: ImageFile, small: ImageFile) -> tuple[int, int, float]:
+        areas = (_area(self.prints[it.path]) for it in (large, small))
+        ratio = (next(areas) / next(areas)) ** 0.5
+        return self.number[large.path], self.number[small.path], ratio
 
     def _unmarked_first(self, group: Group) -> Group:
         """The group, one without a watermark in front if it is about as large as the first one."""

@@ -110,10 +110,19 @@ def check_pixels(data: bytes, small: bool = False) -> Bytes:
 
 def lightness(pixels: Bytes) -> NDArray[np.float32]:
     """Half luma, which greying keeps, half HSL's lightness, which turning the hue keeps."""
-    luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    luma, (low, high) = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), _extremes(pixels)
+    return luma.astype(np.float32) / 2 + (high.astype(np.float32) + low) / 4
+
+
+def saturation(pixels: Bytes) -> Bytes:
+    """(height, width) how far the channels lie apart."""
+    low, high = _extremes(pixels)
+    return cv2.subtract(high, low)
+
+
+def _extremes(pixels: Bytes) -> tuple[Bytes, Bytes]:
     red, green, blue = cv2.split(pixels)
-    high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return luma / 2 + (high.astype(np.float32) + low) / 4
+    return cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
 
 
 def _view(pixels: Bytes, box: Sequence[int]) -> Bytes:

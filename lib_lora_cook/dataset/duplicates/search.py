@@ -7,29 +7,36 @@ at 3%. A mirrored picture has the same coefficients with the sign of the odd one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cores import spread
 from .prints import VIEW_SIDE, Box, Floats, Print
 from .textures import texture_pairs, textures
 from .views import WINDOWS, Hits, Views, Whole, coefficients, fitted, flip
+from .workers import Workers
 
 _COARSE = 5  # coefficients a side
 _MOST_LIKE = 4_000_000  # pairs of views that are looked at again, the most alike
-_MIDDLE = (0.05, 0.95)  # of a side: about as like what was not cut as what was cut by 12%
+_MIDDLE = (
+    (0.05, 0.95),
+    (0.05, 0.95),
+)  # of both sides: about as like what was not cut as what was cut by 12%
 _LIKELY = 0.84  # least cosine in the best window
-_OF_A_VIEW, _ROWS = 64, 128  # hits that a view may have either way round; views at a time
+_OF_A_VIEW, _OF_ALL_VIEWS = (12, 64), 320_000  # hits either way round, the fewer of many views
+_ROWS = 128  # views at a time
+_MANY, _MANY_TEXTURES = 4000, 20  # for which processes pay
 _SHAPES, _SAME = (8, 1), 0.88  # waves; least cosine where the window fits best
 _DETAIL, _SAME_DETAIL = (14, 4), 0.84  # the same of the finer ones
-_SURE, _OF_UNSURE = 0.92, 4  # below that cosine only a picture's best partners are looked at
-_MOST_PAIRS = 240_000  # over all pictures; a picture's best partners go first
+_SURE, _PER_PARTNER = 0.92, 0.04  # cosine below which just a picture's best partners are looked at,
+# one more for each such step above the least
+_MOST_PAIRS = 80_000  # over all pictures; a picture's best partners go first
 _OF_A_PAIR = 6  # hits: bars and margins are seen differently in two pictures
 _SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least
-_ASPECT = 1.15
+_ASPECT = 0.14  # logarithm of width by height, by which two may differ: 15%
 _WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 _FLAT = 2.0  # least root mean square of a view's coefficients, in levels
 
@@ -54,43 +61,48 @@ class Candidate:
 
 
 def candidates(
-    prints: Sequence[Print], picture: Callable[[int], bytes] | None = None
+    prints: Sequence[Print],
+    checks: Callable[[Iterable[int]], Mapping[int, Sequence[bytes]]] | None = None,
+    workers: Workers | None = None,
 ) -> list[Candidate]:
     """The pairs worth a closer look, the most alike first; `one` is the lower number.
 
-    A pair may be there several times, where it is laid out differently. `picture` gives the first
-    of `Print.checks`, if the prints came without.
+    A pair may be there several times, where it is laid out differently. `checks` gives those of
+    some prints, if they came without.
     """
-    views, low = _views_of(prints)
-    found = _by_views(views) if len(views.owner) > 1 else []
-    pairs = texture_pairs(textures(prints, low), picture or (lambda it: prints[it].checks[0]))
+    views, textured = _views_of(prints)
+    workers = workers or Workers()
+    found = _by_views(views, workers) if len(views.owner) > 1 else []
+    seen = checks(textured) if checks else {number: prints[number].checks for number in textured}
+    pictures = [(number, seen[number][0]) for number in textured]
+    (pairs,) = workers.map(texture_pairs, [pictures], len(pictures) > _MANY_TEXTURES)
     found += [Candidate(it.one, it.other, it.mirrored, it.box, _WHOLE, it.likeness) for it in pairs]
     return _apart(found)
 
 
 def _apart(found: Sequence[Candidate]) -> list[Candidate]:
     """Without those of a pair that say nearly the same."""
-    seen: dict[tuple[int, int, bool], list[NDArray[np.float64]]] = {}
+    seen: dict[tuple[int, int, bool], list[Box]] = {}
     chosen = []
     for hit in (it.ordered for it in found):
         known = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
         place = _corners(hit)
-        if all(np.abs(place - it).max() > _SAME_PLACE for it in known):
+        if not any(_is_near(place, it) for it in known):
             known.append(place)
             chosen.append(hit)
     return chosen
 
 
-def _by_views(views: Views) -> list[Candidate]:
-    hits = _alike(views)
+def _by_views(views: Views, workers: Workers) -> list[Candidate]:
+    hits = _alike(views, workers)
     hits = hits[_best(views, hits, _OF_A_PAIR)]
     hits = hits[_foremost(views, hits, _MOST_PAIRS)]
-    places, likeness = fitted(views, hits, hits.places(), _SHAPES)
+    places, likeness = fitted(views, hits, hits.places(), _SHAPES, workers)
     good = np.flatnonzero(likeness >= _SAME)
     hits = replace(hits, likeness=likeness)
     good = good[_best(views, hits[good], _OF_A_PAIR // 2)]
     hits = hits[good]
-    places, likeness = fitted(views, hits, places[good], _DETAIL)
+    places, likeness = fitted(views, hits, places[good], _DETAIL, workers)
     good = np.flatnonzero(likeness >= _SAME_DETAIL)
     order = good[np.argsort(-likeness[good], kind="stable")]
     found = _apart([
@@ -104,52 +116,83 @@ def _by_views(views: Views) -> list[Candidate]:
     one, other = np.array([(it.one, it.other) for it in found], np.int32).reshape(-1, 2).T
     alike = np.array([it.likeness for it in found], np.float32)
     turn = _turn(np.append(one, other), np.tile(alike, 2)).reshape(2, -1).min(axis=0)
-    return [found[at] for at in np.flatnonzero((alike >= _SURE) | (turn < _OF_UNSURE))]
+    looked_at = (alike >= _SURE) | (turn <= (alike - _SAME_DETAIL) / _PER_PARTNER)
+    return [found[at] for at in np.flatnonzero(looked_at)]
 
 
-def _corners(hit: Candidate) -> NDArray[np.float64]:
-    """Where the corners of other's frame (mirrored, if so) lie in one's, in shares."""
+def _corners(hit: Candidate) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of other's frame (mirrored, if so) in one's, in shares."""
     (x, y, width, height), (left, top, wide, high) = hit.box, hit.other_box
     left = 1 - left - wide if hit.mirrored else left
-    start = x - left * width / wide, y - top * height / high
-    return np.array([*start, start[0] + width / wide, start[1] + height / high])
+    start, upper = x - left * width / wide, y - top * height / high
+    return start, upper, start + width / wide, upper + height / high
 
 
-def _views_of(prints: Sequence[Print]) -> tuple[Views, Floats]:
-    """The views that tell something, and how many levels the low frequencies of each view have."""
+def _is_near(place: Box, other: Box) -> bool:
+    return all(abs(a - b) <= _SAME_PLACE for a, b in zip(place, other, strict=True))
+
+
+def _views_of(prints: Sequence[Print]) -> tuple[Views, list[int]]:
+    """The views that tell something, and which pictures are textures."""
     owner = np.array([n for n, it in enumerate(prints) for _ in it.boxes], np.int32)
     boxes = np.array([box for it in prints for box in it.boxes]).reshape(-1, 4)
     sides = np.array([(it.width, it.height) for it in prints]).reshape(-1, 2)[owner]
     aspect = (boxes[:, 2] * sides[:, 0] / (boxes[:, 3] * sides[:, 1])).astype(np.float32)
     empty = np.empty((0, VIEW_SIDE, VIEW_SIDE), np.uint8)
     pixels = np.concatenate([empty, *(it.views for it in prints)])
-    whole, level = coefficients(pixels, *WINDOWS[0], _COARSE)
+    seen, level = coefficients(pixels, [*WINDOWS, _MIDDLE], _COARSE)
     told = level >= _FLAT  # a plain view is like anything
-    owner, boxes, aspect, pixels, whole = (
-        owner[told], boxes[told], aspect[told], pixels[told], whole[told]
+    seen = seen[told]
+    whole, middle, windows = np.ascontiguousarray(seen[:, 0]), seen[:, -1], seen[:, :-1]
+    views = Views(owner[told], boxes[told], aspect[told], pixels[told], whole, middle, windows)
+    return views, textures(owner, pixels, level)
+
+
+def _alike(views: Views, workers: Workers) -> Hits:
+    """Every view with each window that another picture's view is like.
+
+    They are looked at by aspect, so that only those between some bounds need be compared.
+    """
+    order = np.argsort(views.aspect, kind="stable")
+    most = int(np.clip(_OF_ALL_VIEWS / len(order), *_OF_A_VIEW))
+    sight = _Sight(
+        views.whole[order], views.owner[order], np.log(views.aspect[order]), _least_like(views),
+        most,
     )  # fmt: skip
-    windows = [coefficients(pixels, x, y, _COARSE)[0] for x, y in WINDOWS]
-    middle = coefficients(pixels, _MIDDLE, _MIDDLE, _COARSE)[0]
-    return Views(owner, boxes, aspect, pixels, whole, middle, np.stack(windows, axis=1)), level
+    parts = (
+        (start, views.middle[part], views.windows[part])
+        for start, part in ((at, order[at : at + _ROWS]) for at in range(0, len(order), _ROWS))
+    )
+    found = _joined(list(workers.map(partial(_looked_at, sight), parts, len(order) > _MANY)))
+    container, content = (order[it].astype(np.int32) for it in (found.container, found.content))
+    return replace(found, container=container, content=content)
 
 
-def _alike(views: Views) -> Hits:
-    """Every view with each window that another picture's view is like."""
-    signs, like = flip(_COARSE), _least_like(views)
-    turned = views.whole * signs
+@dataclass(frozen=True)
+class _Sight:
+    """What each view is compared with, by aspect."""
 
-    def look(part: slice) -> list[Hits]:
-        found = []
-        for mirrored, seen in ((False, views.whole), (True, turned)):
-            near = views.middle[part] @ seen.T >= like
-            near &= views.owner[part, None] != views.owner
-            for row, others in enumerate(near, part.start):
-                content = np.flatnonzero(others)
-                if len(content):
-                    found.append(_best_windows(views, row, content, seen[content], mirrored))
-        return found
+    whole: Floats  # (views, 25)
+    owner: Whole
+    aspect: Floats  # its logarithm
+    like: float
+    most: int  # hits of a view either way round
 
-    return _joined([hits for part in spread(look, len(views.owner), _ROWS) for hits in part])
+
+def _looked_at(sight: _Sight, part: tuple[int, Floats, Floats]) -> Hits:
+    """Some views, `middle` and `windows` of number `start` and those behind it, with all."""
+    start, middle, windows = part
+    low, high = sight.aspect[start] - _REACH, sight.aspect[start + len(middle) - 1] + _REACH
+    first, end = np.searchsorted(sight.aspect, (low, high))
+    signs, found = flip(_COARSE), []
+    for mirrored, turn in ((False, np.float32(1)), (True, signs)):
+        alike = (middle * turn) @ sight.whole[first:end].T >= sight.like
+        for row, (others, window) in enumerate(zip(alike, windows * turn, strict=True), start):
+            content = np.flatnonzero(others) + first
+            content = content[sight.owner[content] != sight.owner[row]]
+            if len(content):
+                found.append(_best_windows(sight, row, window, content, mirrored))
+    return _joined(found)
 
 
 def _joined(parts: list[Hits]) -> Hits:
@@ -161,23 +204,24 @@ def _joined(parts: list[Hits]) -> Hits:
 
 
 def _best_windows(
-    views: Views, row: int, content: NDArray[np.int64], seen: Floats, mirrored: bool
+    sight: _Sight, row: int, windows: Floats, content: NDArray[np.int64], mirrored: bool
 ) -> Hits:
-    likeness = views.windows[row] @ seen.T  # (17, content)
-    aspect = views.aspect[row] * _WINDOW_ASPECT[:, None] / views.aspect[content]
-    likeness[(aspect > _ASPECT) | (aspect < 1 / _ASPECT)] = 0
+    likeness = windows @ sight.whole[content].T  # (17, content)
+    aspect = sight.aspect[row] - sight.aspect[content]
+    likeness[np.abs(aspect + _WINDOW_ASPECT[:, None]) > _ASPECT] = 0
     window = likeness.argmax(axis=0)
     likeness = likeness[window, np.arange(len(content))]
     good = np.flatnonzero(likeness >= _LIKELY)
-    if len(good) > _OF_A_VIEW:
-        good = good[np.argpartition(-likeness[good], _OF_A_VIEW)[:_OF_A_VIEW]]
+    if len(good) > sight.most:
+        good = good[np.argpartition(-likeness[good], sight.most)[: sight.most]]
     return Hits(
         np.full(len(good), row, np.int32), content[good].astype(np.int32),
         np.full(len(good), mirrored), window[good].astype(np.uint8), likeness[good],
     )  # fmt: skip
 
 
-_WINDOW_ASPECT = np.array([(x[1] - x[0]) / (y[1] - y[0]) for x, y in WINDOWS], np.float32)
+_WINDOW_ASPECT = np.log([(x[1] - x[0]) / (y[1] - y[0]) for x, y in WINDOWS]).astype(np.float32)
+_REACH = _ASPECT + float(_WINDOW_ASPECT.max())
 
 
 def _least_like(views: Views) -> float:

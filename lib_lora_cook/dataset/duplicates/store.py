@@ -14,7 +14,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +39,17 @@ _FIELDS = 12  # numbers that a candidate is kept as
 
 
 class Store:
-    """The fingerprints of one folder; without a folder, or where none can be written, in memory."""
+    """The fingerprints of one folder; without a folder, or where none can be written, in memory.
+
+    printed: the hashes of the files that have one.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._lock = threading.Lock()
         self._base = _opened(folder)
         rows = self._base.execute("select name, size, mtime_ns, file from files")
         self._files = {name: (Stamp(size, time), file) for name, size, time, file in rows}
-        self._printed = {file for (file,) in self._base.execute("select file from prints")}
+        self.printed = {file for (file,) in self._base.execute("select file from prints")}
 
     def close(self) -> None:
         """Write what is new."""
@@ -64,11 +66,7 @@ class Store:
     def file_hash(self, path: Path, stamp: Stamp | None) -> str | None:
         """The hash of a file that was seen with this size and time before, None if it was not."""
         known = self._files.get(_name(path))
-        return known[1] if known and known[0] == stamp and known[1] in self._printed else None
-
-    def has_print(self, file: str) -> bool:
-        """Whether the fingerprint of a file with this hash is here."""
-        return file in self._printed
+        return known[1] if known and known[0] == stamp and known[1] in self.printed else None
 
     def add_file(self, path: Path, stamp: Stamp | None, file: str) -> None:
         """Remember the hash of a file under its name, size and time."""
@@ -79,7 +77,7 @@ class Store:
 
     def add_print(self, file: str, made: Print) -> None:
         """Remember a fingerprint."""
-        self._printed.add(file)
+        self.printed.add(file)
         boxes = json.dumps(made.boxes)
         row = (file, made.width, made.height, made.content, boxes, made.views.tobytes())
         self._write("insert or replace into prints values (?, ?, ?, ?, ?, ?)", [row])
@@ -98,11 +96,15 @@ class Store:
             found[file] = Print(width, height, content, pixels, places, ())
         return found
 
-    def pictures(self, file: str) -> tuple[bytes, ...]:
-        """`Print.checks` of a file."""
-        query = "select jpeg from pictures where file = ? order by number"
+    def pictures(self, files: Iterable[str]) -> dict[str, tuple[bytes, ...]]:
+        """`Print.checks` of some files."""
+        asked = sorted(set(files))
+        query = "select file, jpeg from pictures where file in (%s) order by file, number"
+        found: dict[str, tuple[bytes, ...]] = dict.fromkeys(asked, ())
         with self._lock:
-            return tuple(jpeg for (jpeg,) in self._base.execute(query, (file,)))
+            for file, jpeg in self._base.execute(query % ", ".join("?" * len(asked)), asked):
+                found[file] += (jpeg,)
+        return found
 
     def checks(self) -> dict[tuple[str, str], Difference]:
         """The differences that are known, by the hashes of the two files."""
@@ -111,7 +113,7 @@ class Store:
 
     def add_checks(self, found: Mapping[tuple[str, str], Difference]) -> None:
         """Remember differences."""
-        rows = [(*pair, *astuple(difference)) for pair, difference in found.items()]
+        rows = [(*pair, *vars(difference).values()) for pair, difference in found.items()]
         self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def enlarged(self, large: str, small: str) -> bool | None:

@@ -6,19 +6,21 @@ Where the low frequencies hold next to nothing, local features say how two pictu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .prints import Box, Floats, Print, check_pixels
+from .prints import Box, Bytes, Floats, check_pixels
+from .views import Whole
 
 _TEXTURE, _LEAST = 0.4, 4.0  # share of a view's contrast in its low frequencies; levels of contrast
 _MOST_FEATURES, _BUDGET = 300, 16_000  # of a picture; of all of them
 _ALIKE = 0.88  # least cosine of two features
 _VOTES, _INLIERS, _OF_MATCHES = 8, 8, 0.25
+_CHUNK = 1024  # views at a time
 _NEAR = 3.0  # pixels that a match may be off
 _STRAIGHT = 0.05  # radians
 
@@ -43,20 +45,22 @@ class _Features:
     size: tuple[int, int]
 
 
-def textures(prints: Sequence[Print], low: Floats) -> list[int]:
+def textures(owner: Whole, pixels: Bytes, low: Floats) -> list[int]:
     """Pictures of which a view has contrast and, by `low` of all views, little in large shapes."""
-    contrast = np.array([view.std() for it in prints for view in it.views])
-    owner = np.array([at for at, it in enumerate(prints) for _ in it.boxes], np.int64)
+    parts = (pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK))
+    flat = (part.reshape(len(part), -1).astype(np.float32) for part in parts)
+    contrast = np.concatenate([np.empty(0), *(it.std(axis=1) for it in flat)])
     told = (contrast >= _LEAST) & (low < _TEXTURE * contrast)
     return [int(at) for at in np.unique(owner[told])]
 
 
-def texture_pairs(numbers: Sequence[int], picture: Callable[[int], bytes]) -> list[Lying]:
-    """The pairs of these pictures that lie on one another; `picture` is one of `Print.checks`."""
-    if len(numbers) < 2:
+def texture_pairs(pictures: Sequence[tuple[int, bytes]]) -> list[Lying]:
+    """The pairs of some pictures that lie on one another: the number and one of `Print.checks`."""
+    if len(pictures) < 2:
         return []
-    most = max(_VOTES, min(_MOST_FEATURES, _BUDGET // len(numbers)))
-    pixels = [check_pixels(picture(number)) for number in numbers]
+    most = max(_VOTES, min(_MOST_FEATURES, _BUDGET // len(pictures)))
+    numbers = [number for number, _ in pictures]
+    pixels = [check_pixels(picture) for _, picture in pictures]
     plain = [_features(it, most) for it in pixels]
     turned = [_features(np.ascontiguousarray(it[:, ::-1]), most) for it in pixels]
     found = []

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cores import spread
 from .prints import VIEW_SIDE, Bytes, Floats
+from .workers import Workers
 
 _PLACES, _MARGIN = 256, 44  # a side is cut at such parts, no further in than this
-_CHUNK = 1024
+_FEW = 20  # windows in which many hits lie
+_CHUNK, _MANY = 1024, 40  # hits at a time; chunks for which processes pay
 _MOST_STEP = 0.04  # of a side
 _NO_BETTER = 0.01  # cosine by which two pictures must gain to be no longer laid edge on edge
 _STIFF = 0.1  # of a wave's length, that a window does not move for nothing
 EDGES = ((0.0, 1.0), *product((0.03, 0.09), (0.97, 0.91)))  # of a window, from edge to edge
-WINDOWS = [(EDGES[0], EDGES[0]), *product(EDGES[1:], EDGES[1:])]
+Window = tuple[tuple[float, float], tuple[float, float]]
+"""Where its sides begin and end, across and down."""
+WINDOWS: list[Window] = [(EDGES[0], EDGES[0]), *product(EDGES[1:], EDGES[1:])]
 _CORNERS = np.array([(x[0], y[0], x[1], y[1]) for x, y in WINDOWS])
 
 Whole = NDArray[np.int32]
@@ -70,17 +74,25 @@ def bases(low: NDArray[np.float64], high: NDArray[np.float64], count: int) -> Fl
     return np.asarray(waves * (share / (high - low))[:, None], np.float32)
 
 
-def coefficients(
-    pixels: Bytes, x: tuple[float, float], y: tuple[float, float], count: int
-) -> tuple[Floats, Floats]:
-    """(n, count * count) cosine coefficients without the mean, of length 1, and their length."""
-    down, across = (bases(np.array([low]), np.array([high]), count)[0] for low, high in (y, x))
-    parts = (slice(start, start + _CHUNK) for start in range(0, len(pixels), _CHUNK))
-    made = [down @ pixels[part].astype(np.float32) @ across.T for part in parts]
-    flat = np.concatenate([np.empty((0, count, count), np.float32), *made]).reshape(-1, count**2)
-    flat[:, 0] = 0
-    length = np.linalg.norm(flat, axis=1)
-    return flat / (length[:, None] + 1e-6), length
+def coefficients(pixels: Bytes, windows: Sequence[Window], count: int) -> tuple[Floats, Floats]:
+    """(n, windows, count * count) cosine coefficients without the mean, of length 1, and (n,) the
+    length of those of the first window."""
+    sides = sorted({side for window in windows for side in window})
+    low, high = np.array(sides, np.float64).T
+    waves = bases(low, high, count).reshape(-1, VIEW_SIDE)
+    places = [(sides.index(y), sides.index(x)) for x, y in windows]
+    made = np.empty((len(pixels), len(windows), count, count), np.float32)
+    for part in (slice(start, start + _CHUNK) for start in range(0, len(pixels), _CHUNK)):
+        across = pixels[part].astype(np.float32).reshape(-1, VIEW_SIDE) @ waves.T
+        both = waves @ across.reshape(-1, VIEW_SIDE, len(waves))
+        grid = both.reshape(-1, len(sides), count, len(sides), count)
+        for at, (row, column) in enumerate(places):
+            made[part, at] = grid[:, row, :, column]
+    flat = made.reshape(len(pixels), len(windows), -1)
+    flat[..., 0] = 0
+    length = np.linalg.norm(flat, axis=2)
+    flat /= length[..., None] + np.float32(1e-6)
+    return flat, length[:, 0]
 
 
 def flip(count: int) -> Floats:
@@ -89,36 +101,70 @@ def flip(count: int) -> Floats:
 
 
 def fitted(
-    views: Views, hits: Hits, places: NDArray[np.float64], waves: tuple[int, int]
+    views: Views,
+    hits: Hits,
+    places: NDArray[np.float64],
+    waves: tuple[int, int],
+    workers: Workers,
 ) -> tuple[NDArray[np.float64], Floats]:
     """The windows (hits, 4) after a Gauss-Newton step to where they fit, and how alike then.
 
     waves: coefficients a side, and those of both sides together that are the first to count.
     """
-    count, least = waves
+    fit = partial(_fitted, views.pixels, _contents(views.pixels, waves[0]), waves)
+    starts = range(0, len(places), _CHUNK)
+    parts = ((hits[part], places[part]) for part in (slice(it, it + _CHUNK) for it in starts))
+    found, likeness = [np.empty((0, 4))], [np.empty(0, np.float32)]
+    for new, alike in workers.map(fit, parts, len(starts) > _MANY):
+        found.append(new)
+        likeness.append(alike)
+    return np.concatenate(found), np.concatenate(likeness)
+
+
+def _fitted(
+    pixels: Bytes,
+    contents: Floats,
+    waves: tuple[int, int],
+    part: tuple[Hits, NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], Floats]:
+    """The same of some hits; contents: (views, count * count) coefficients of the whole views."""
+    (hits, places), (count, least) = part, waves
     kept = (np.add.outer(np.arange(count), np.arange(count)) >= least).ravel()
     number = np.rint(places * _PLACES).astype(np.int64)
     low = number[:, :2].clip(0, _MARGIN)
     high = (_PLACES - number[:, 2:]).clip(0, _MARGIN)
     across, down = (low * (_MARGIN + 1) + high).T
-    moving, signs = _moving(count), flip(count)
-    contents = _contents(views.pixels, count)
-    step, likeness = np.empty((len(places), 4)), np.empty(len(places), np.float32)
-
-    def fit(part: slice) -> None:
-        pixels = views.pixels[hits.container[part]].astype(np.float32)
-        made = moving[down[part]] @ pixels @ moving[across[part]].transpose(0, 2, 1)
-        made = made.reshape(-1, 3, count, 3, count)
-        wanted = contents[hits.content[part]]
-        wanted = np.where(hits.mirrored[part][:, None], wanted * signs, wanted)[:, kept]
-        ways = (made[:, a, :, b] for a, b in ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0)))
-        terms = np.stack([way.reshape(len(made), -1)[:, kept] for way in ways], axis=1)
-        step[part], likeness[part], before = _solved(terms, wanted)
-        whole = ~(low[part] | high[part]).any(axis=1)
-        step[part][whole & (before > likeness[part] - _NO_BETTER)] = 0
-
-    spread(fit, len(places), _CHUNK)
+    made = _moved(pixels[hits.container], down, across, count)
+    wanted = contents[hits.content]
+    wanted = np.where(hits.mirrored[:, None], wanted * flip(count), wanted)[:, kept]
+    step, likeness, before = _solved(made[..., kept], wanted)
+    whole = ~(low | high).any(axis=1)
+    step[whole & (before > likeness - _NO_BETTER)] = 0
     return np.hstack([low, _PLACES - high]) / _PLACES + step, likeness
+
+
+def _moved(pixels: Bytes, down: NDArray[np.int64], across: NDArray[np.int64], count: int) -> Floats:
+    """(n, 5, count * count) coefficients in these intervals, and what a move of each edge adds."""
+    moving, ways = _moving(count), ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0))
+    made = np.empty((len(pixels), 5, count, count), np.float32)
+    places, place = np.unique(down * len(moving) + across, return_inverse=True)
+    if len(places) > _FEW:
+        all_ways = moving[down] @ pixels.astype(np.float32) @ moving[across].transpose(0, 2, 1)
+        all_ways = all_ways.reshape(-1, 3, count, 3, count)
+        for at, (low, high) in enumerate(ways):
+            made[:, at] = all_ways[:, low, :, high]
+        return made.reshape(len(pixels), 5, -1)
+    for number in range(len(places)):  # large products are several times as quick
+        some = np.flatnonzero(place == number)
+        rows, columns = moving[down[some[0]]], moving[across[some[0]]]
+        part = pixels[some].astype(np.float32).reshape(-1, VIEW_SIDE) @ columns.T
+        part = part.reshape(-1, VIEW_SIDE, 3 * count).transpose(0, 2, 1)
+        all_ways = (np.ascontiguousarray(part).reshape(-1, VIEW_SIDE) @ rows.T).reshape(
+            -1, 3, count, 3, count
+        )
+        for at, (low, high) in enumerate(ways):
+            made[some, at] = all_ways[:, high, :, low].transpose(0, 2, 1)
+    return made.reshape(len(pixels), 5, -1)
 
 
 def _solved(terms: Floats, wanted: Floats) -> tuple[Floats, Floats, Floats]:
@@ -142,12 +188,9 @@ def _contents(pixels: Bytes, count: int) -> Floats:
     """(views, count * count) coefficients of the whole views."""
     whole = bases(np.zeros(1), np.ones(1), count)[0]
     found = np.empty((len(pixels), count * count), np.float32)
-
-    def fill(part: slice) -> None:
+    for part in (slice(start, start + _CHUNK) for start in range(0, len(pixels), _CHUNK)):
         made = whole @ pixels[part].astype(np.float32) @ whole.T
         found[part] = made.reshape(len(made), -1)
-
-    spread(fill, len(pixels), _CHUNK)
     return found
 
 

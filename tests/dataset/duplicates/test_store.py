@@ -16,7 +16,7 @@ from .scenes import scene
 
 def kept(folder: Path) -> bool:
     with Store(folder) as store:
-        return store.has_print("it")
+        return "it" in store.printed
 
 
 def test_a_fingerprint_is_there_again_until_the_version_changes(tmp_path: Path) -> None:
