@@ -218,7 +218,7 @@ def test_a_second_look_decodes_and_compares_nothing(
     def refuse(*_: object) -> None:
         raise AssertionError("looked again")
 
-    for name in ("find.read_print", "checks.compared", "checks.candidates"):
+    for name in ("find.read_print", "checks.differences", "checks.candidates"):
         monkeypatch.setattr(f"lib_lora_cook.dataset.duplicates.{name}", refuse)
     again = find_duplicates(scan_subset(tmp_path), folder=tmp_path)
     assert len(again) == len(first) == 3

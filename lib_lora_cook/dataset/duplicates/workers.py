@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ serve()
 """
 _ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Threads of BLAS that wait for one another on cores in use make everything slower many times."""
+
+_HOME = str(Path(__file__).parents[3])  # where the WebUI found this package
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -114,7 +117,7 @@ class _Process:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
-        self._send(sys.path)
+        self._send([*sys.path, _HOME])
 
     def ask(self, make: object, item: object) -> tuple[bool, Any]:
         """Whether it went well, and the result or the error; _GONE if no answer comes."""
