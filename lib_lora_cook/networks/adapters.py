@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn import grad
 
-from .convolutions import convolution, quick_columns
+from .convolutions import convolution, is_quick, quick_columns
 
 
 class LowRank(LoConModule):
@@ -80,6 +80,7 @@ class Hadamard(LohaModule):
         factors = self.hada_w1_a, self.hada_w1_b, self.hada_w2_a, self.hada_w2_b
         layer, dtype = self.org_module[0], compute_dtype(x)
         call = Call(self.op, self.shape, self.kw_dict, self.scale * self.multiplier)
+        call.is_quick = is_quick(layer)
         # In half precision the sum would round away what is small beside the weight.
         if is_plain(self.org_forward, layer) and dtype == layer.weight.dtype == torch.float32:
             return HadamardLayer.apply(x, layer.weight, layer.bias, call, *factors)
@@ -97,6 +98,7 @@ class Call:
 
     def __init__(self, op: Any, shape: tuple[int, ...], geometry: Any, factor: float) -> None:
         self.op, self.shape, self.geometry, self.factor = op, shape, geometry, factor
+        self.is_quick = False  # so that without a strength the bits are those of the layer itself
 
     def weight(self, base: Tensor | None, one: Tensor, two: Tensor) -> Tensor:
         """base + one * two * factor in the layer's shape; without a base only what is added."""
@@ -109,7 +111,9 @@ class Call:
         """What the layer makes of x."""
         if self.op is F.linear:
             return F.linear(x, weight, bias)
-        return convolution(x, weight, bias, self.geometry)
+        if self.is_quick:
+            return convolution(x, weight, bias, self.geometry)
+        return F.conv2d(x, weight, bias, **self.geometry)
 
     def input_gradient(self, x: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
         """The gradient of the layer's input x."""

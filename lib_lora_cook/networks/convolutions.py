@@ -93,6 +93,12 @@ def quick_convolutions(layers: Iterable[nn.Module]) -> Iterator[None]:
             del layer._conv_forward
 
 
+def is_quick(layer: nn.Module) -> bool:
+    """Whether a layer computes so at the moment, for this thread."""
+    own = vars(layer).get("_conv_forward")
+    return getattr(own, "thread", None) == threading.get_ident()
+
+
 def is_bare(layer: nn.Conv2d) -> bool:
     """Whether nobody has patched how it convolves, and it pads with zeros."""
     own = type(layer)._conv_forward is nn.Conv2d._conv_forward
@@ -110,4 +116,5 @@ def _quick_forward(layer: Any) -> Callable[..., Tensor]:
             return made
         return convolution(x, weight, bias, geometry)
 
+    vars(forward)["thread"] = thread
     return forward
