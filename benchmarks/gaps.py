@@ -10,18 +10,17 @@ repository's root.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.train import WARM_UP, Case, cases_of, device, device_name, make_parser, now, set_up
+from benchmarks.cases import Case, device, now, tell
+from benchmarks.train import WARM_UP, set_up
 from lib_lora_cook.training.train import Step, train
 
 STEP = "a step that is looked at"
@@ -38,7 +37,7 @@ SHAPES = {
 }  # fmt: skip
 """Operators that only say how a tensor lies in memory: a GPU has no kernel for them."""
 MOST = 8
-HEADER = "family  network  precision  ckpt  side  batch  kernels  waits   s/step    idle"
+HEADER = "kernels  waits   s/step    idle"
 Span = tuple[float, float]
 
 
@@ -59,14 +58,7 @@ class Profiled:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Profile every combination; a table, or JSON Lines with --json."""
-    options = make_parser("benchmarks.gaps", __doc__).parse_args(arguments)
-    if not options.json:
-        print(f"torch {torch.__version__} on {device_name()}")
-        print(HEADER)
-    for case in cases_of(options):
-        found = profiled(case)
-        print(json.dumps({**asdict(case), **asdict(found), "device": device_name()})
-              if options.json else row(case, found), flush=True)  # fmt: skip
+    tell("benchmarks.gaps", __doc__, profiled, HEADER, row, arguments)
 
 
 def profiled(case: Case) -> Profiled:
@@ -123,13 +115,9 @@ def together(spans: Iterable[Span]) -> Iterator[Span]:
         yield start, end
 
 
-def row(case: Case, found: Profiled) -> str:
-    """One line of the table."""
-    return (
-        f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
-        f"  {case.resolution:4}  {case.batch:5}  {found.kernels:7}  {found.waits:5}"
-        f"  {found.seconds:7.3f}  {found.idle:6.1%}"
-    )
+def row(found: Profiled) -> str:
+    """What stands below HEADER."""
+    return f"{found.kernels:7}  {found.waits:5}  {found.seconds:7.3f}  {found.idle:6.1%}"
 
 
 if __name__ == "__main__":

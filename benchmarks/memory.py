@@ -10,17 +10,17 @@ top. Run it from the repository's root: it shares the tests' models.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.train import Case, SameBatch, cases_of, config_of_case, make_parser, make_pipeline
+from benchmarks.cases import Case, tell
+from benchmarks.train import SameBatch, config_of_case, make_pipeline
 from lib_lora_cook.cook import build_network
 from lib_lora_cook.cook.preflight import forecast
 from lib_lora_cook.models import swapping
@@ -31,10 +31,7 @@ from lib_lora_cook.training.memory import Living
 from lib_lora_cook.training.train import accumulate, make_trainer
 
 MIB = 1 << 20
-HEADER = (
-    "family  network  precision  ckpt  text  side  batch   model MiB  peak MiB  forecast"
-    "  after the text"
-)
+HEADER = "model MiB  peak MiB  forecast  after the text"
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,7 @@ class Counted:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Count every combination; a table, or JSON Lines with --json."""
-    options = make_parser("benchmarks.memory", __doc__).parse_args(arguments)
-    if not options.json:
-        print(HEADER)
-    for case in cases_of(options):
-        counted = count(case)
-        print(json.dumps({**asdict(case), **asdict(counted)}) if options.json
-              else row(case, counted), flush=True)  # fmt: skip
+    tell("benchmarks.memory", __doc__, count, HEADER, row, arguments)
 
 
 def count(case: Case, beside: AbstractContextManager[Any] | None = None) -> Counted:
@@ -90,12 +81,10 @@ def count(case: Case, beside: AbstractContextManager[Any] | None = None) -> Coun
     return Counted(loaded, living.most, told, text)
 
 
-def row(case: Case, counted: Counted) -> str:
-    """One line of the table."""
+def row(counted: Counted) -> str:
+    """What stands below HEADER."""
     return (
-        f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
-        f"  {case.text_encoder:4}  {case.resolution:4}  {case.batch:5}  {counted.model // MIB:10}"
-        f"  {counted.peak // MIB:8}  {counted.forecast // MIB:8}"
+        f"{counted.model // MIB:9}  {counted.peak // MIB:8}  {counted.forecast // MIB:8}"
         f"  {(counted.peak - counted.text) // MIB:14}"
     )
 

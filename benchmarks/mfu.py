@@ -10,25 +10,16 @@ matrix product, measured on the same device just before. Run it from the reposit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.cases import Case, device, now, tell
 from benchmarks.memory import count
-from benchmarks.train import (
-    DTYPES,
-    Case,
-    cases_of,
-    device,
-    device_name,
-    make_parser,
-    measure_apart,
-    now,
-)
+from benchmarks.train import DTYPES, measure_apart
 
 STEPS, ROUNDS = 3, 10
 """That `count` goes through; matrix products that are timed."""
@@ -36,24 +27,30 @@ CPU_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 CPU_ATTENTION_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 Shape = Sequence[int]
 SIDES = {"cuda": 8192, "cpu": 2048}
-HEADER = (
-    "family  network  precision  ckpt  side  batch   s/step  TFLOP a step  TFLOP/s at most   MFU"
-)
+HEADER = " s/step  TFLOP a step  TFLOP/s at most   MFU"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Of one step."""
+
+    seconds_per_step: float
+    flops: int
+    flops_per_second: float
+    """What a matrix product on the same device reaches."""
+    mfu: float
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every combination; a table, or JSON Lines with --json."""
-    options = make_parser("benchmarks.mfu", __doc__).parse_args(arguments)
-    if not options.json:
-        print(f"torch {torch.__version__} on {device_name()}")
-        print(HEADER)
-    for case in cases_of(options):
-        flops, most = step_flops(case), matrix_speed(DTYPES[case.precision])
-        seconds = measure_apart(case).seconds_per_step
-        found = {"seconds_per_step": seconds, "flops": flops, "flops_per_second": most,
-                 "mfu": flops / seconds / most}  # fmt: skip
-        print(json.dumps({**asdict(case), **found, "device": device_name()})
-              if options.json else row(case, found), flush=True)  # fmt: skip
+    tell("benchmarks.mfu", __doc__, reached, HEADER, row, arguments)
+
+
+def reached(case: Case) -> Reached:
+    """The arithmetic of a step, and the time that it takes in a process of its own."""
+    flops, most = step_flops(case), matrix_speed(DTYPES[case.precision])
+    seconds = measure_apart(case).seconds_per_step
+    return Reached(seconds, flops, most, flops / seconds / most)
 
 
 def step_flops(case: Case) -> int:
@@ -87,13 +84,11 @@ def matrix_speed(dtype: torch.dtype) -> float:
     return float(2 * side**3 / min(times))
 
 
-def row(case: Case, found: dict[str, float]) -> str:
-    """One line of the table."""
+def row(found: Reached) -> str:
+    """What stands below HEADER."""
     return (
-        f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
-        f"  {case.resolution:4}  {case.batch:5}  {found['seconds_per_step']:7.3f}"
-        f"  {found['flops'] / 1e12:12.3f}  {found['flops_per_second'] / 1e12:15.3f}"
-        f"  {found['mfu']:5.2f}"
+        f"{found.seconds_per_step:7.3f}  {found.flops / 1e12:12.3f}"
+        f"  {found.flops_per_second / 1e12:15.3f}  {found.mfu:5.2f}"
     )
 
 

@@ -8,23 +8,20 @@ its peak of memory is its own. Run it from the repository's root: it shares the 
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from itertools import product
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
+from benchmarks.cases import Case, device, now, tell
 from lib_lora_cook.config import (
     LoopConfig,
     LossConfig,
@@ -45,24 +42,9 @@ from lib_lora_cook.training.train import Step, Trainer, make_trainer, train
 
 WARM_UP = 2
 """Steps that are not counted: allocators fill and kernels are chosen."""
+HEADER = "  trained   s/step  peak MiB  forecast  loaded"
 CAPTION = "a red star, girl, solo, hair, " * 6
 DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One combination that is measured."""
-
-    family: str
-    network: str
-    precision: str
-    checkpointing: str
-    resolution: int
-    batch: int
-    steps: int
-    text_encoder: str
-    tiny: bool
-    blocks_to_swap: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,70 +79,13 @@ class SameBatch:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every combination; a table, or JSON Lines with --json."""
-    options = make_parser("benchmarks.train", __doc__).parse_args(arguments)
-    cases = cases_of(options)
-    if not options.json:
-        print(f"torch {torch.__version__} on {device_name()}, one row a run, AdamW")
-        print(HEADER)
-    for case in cases:
-        measured = measure(case) if len(cases) == 1 else measure_apart(case)
-        print(json.dumps({**asdict(case), **asdict(measured), "device": device_name()})
-              if options.json else row(case, measured), flush=True)  # fmt: skip
-
-
-def cases_of(options: argparse.Namespace) -> list[Case]:
-    """Every combination of the options, at the family's own resolution if none was given."""
-    cases = [
-        Case(*chosen, options.resolution or 0, options.batch, options.steps,
-             options.text_encoder, options.tiny, options.blocks_to_swap)
-        for chosen in product(
-            options.family, options.network, options.precision, options.checkpointing
-        )
-    ]  # fmt: skip
-    return [replace(case, resolution=case.resolution or usual_side(case)) for case in cases]
-
-
-def make_parser(name: str, about: str | None) -> argparse.ArgumentParser:
-    """The options; those that are combined take several values."""
-    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=about)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-
-    def several(name: str, *choices: str) -> None:
-        parser.add_argument(name, nargs="+", choices=choices, default=[choices[0]])
-
-    several("--family", "sd1", "sdxl")
-    several("--network", "LoRA", "LoCon", "LoHa")
-    several("--precision", "no", "fp16", "bf16")
-    several("--checkpointing", "off", "on")
-    parser.add_argument("--resolution", type=int, help="pixels of a side; the family's own")
-    parser.add_argument("--batch", type=int, default=1, help="pictures a step")
-    parser.add_argument("--steps", type=int, default=8, help="steps that are counted")
-    parser.add_argument("--text-encoder", choices=("on", "off"), default="on",
-                        help="whether it is trained too")  # fmt: skip
-    parser.add_argument("--blocks-to-swap", type=int, default=0, help="as the setting")
-    parser.add_argument("--tiny", action="store_true", help="toy sizes: does it run at all?")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    return parser
-
-
-def usual_side(case: Case) -> int:
-    """The resolution that a family is trained at."""
-    return 64 if case.tiny else {"sd1": 512, "sdxl": 1024}[case.family]
+    tell("benchmarks.train", __doc__, measure_apart, HEADER, row, arguments)
 
 
 def measure_apart(case: Case) -> Measured:
     """`measure` in a new process."""
-    words = [
-        "--family", case.family, "--network", case.network, "--precision", case.precision,
-        "--checkpointing", case.checkpointing, "--resolution", str(case.resolution),
-        "--batch", str(case.batch), "--steps", str(case.steps),
-        "--text-encoder", case.text_encoder, "--blocks-to-swap", str(case.blocks_to_swap),
-        "--json", *(["--tiny"] if case.tiny else []),
-    ]  # fmt: skip
-    command = [sys.executable, "-m", "benchmarks.train", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    told = json.loads(done.stdout.splitlines()[-1])
-    return Measured(**{name: told[name] for name in Measured.__dataclass_fields__})
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        return apart.submit(measure, case).result()
 
 
 def measure(case: Case) -> Measured:
@@ -251,38 +176,13 @@ def true_size(case: Case) -> dict[str, Any]:
     return {"unet": unet.eval(), "text_encoder": first, "text_encoder_2": second}
 
 
-HEADER = (
-    "family  network  precision  ckpt  side  batch    trained   s/step  peak MiB  forecast  loaded"
-)
-
-
-def row(case: Case, measured: Measured) -> str:
-    """One line of the table."""
+def row(measured: Measured) -> str:
+    """What stands below HEADER."""
     return (
-        f"{case.family:6}  {case.network:7}  {case.precision:9}  {case.checkpointing:4}"
-        f"  {case.resolution:4}  {case.batch:5}  {measured.trained / 1e6:7.2f} M"
-        f"  {measured.seconds_per_step:7.3f}  {measured.peak_bytes >> 20:8}"
-        f"  {measured.forecast_bytes >> 20:8}  {measured.loaded_bytes >> 20:6}"
+        f"{measured.trained / 1e6:7.2f} M  {measured.seconds_per_step:7.3f}"
+        f"  {measured.peak_bytes >> 20:8}  {measured.forecast_bytes >> 20:8}"
+        f"  {measured.loaded_bytes >> 20:6}"
     )
-
-
-def device() -> str:
-    """Where the trainer runs."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def device_name() -> str:
-    """The GPU, or how many threads of the CPU."""
-    if device() == "cuda":
-        return str(torch.cuda.get_device_name())
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
-def now() -> float:
-    """Seconds, with all that the GPU was asked for done."""
-    if device() == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from torch.autograd import DeviceType
 
+from benchmarks.cases import Case
 from benchmarks.gaps import STEP, main, profiled, summed, together
-from benchmarks.train import Case
 
 CASE = Case("sd1", "LoRA", "no", "off", 64, 1, 2, "on", True)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cases import Case
 from benchmarks.memory import count
-from benchmarks.train import Case, SameBatch, config_of_case, make_pipeline
+from benchmarks.train import SameBatch, config_of_case, make_pipeline
 from lib_lora_cook.cook import build_network
 from lib_lora_cook.models.diffusers import DiffusersModel
 from lib_lora_cook.training.memory import Living

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.cases import Case
 from benchmarks.mfu import attention_backward_flops, attention_flops, matrix_speed, step_flops
-from benchmarks.train import Case
 
 CASE = Case("sd1", "LoRA", "no", "off", 64, 1, 2, "off", True)
 
