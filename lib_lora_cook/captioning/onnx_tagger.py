@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +13,13 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..dataset.rendering import THREADS, cores
 from ..errors import UserError
 from .base import Tags
 from .labels import read_labels
 from .spec import TaggerSpec, prepare, spec_of
 
 _BATCH = 8
-_MOST = 8  # pictures looked at at once: each takes memory of its own
 _PROVIDERS = (
     "CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider",
     "CPUExecutionProvider",
@@ -100,14 +99,15 @@ def load(path: Path, spec: TaggerSpec | None = None, many: bool = False) -> Onnx
             missing = f"No {file.name} in this tagger" if folder.is_dir() else "No such tagger"
             raise UserError(missing, folder, nearby(folder))
     labels = read_labels(folder / spec.label_file)
-    cores, apart = _cores(), min(_cores(), _MOST) if many and not _on_gpu() else 0
-    session = _session(folder / spec.model_file, cores // (apart or 1))
+    apart = THREADS if many and not _on_gpu() else 0
+    threads = cores()  # onnxruntime would count those of the machine
+    session = _session(folder / spec.model_file, threads // (apart or 1))
     size, batch = _shape(session, spec, folder)
     output = _output(session, spec, labels, folder)
     if not apart:
         return OnnxTagger(session, spec, labels, size, batch or _BATCH, output)
     if batch > 1:  # one picture would cost as much as all that this model always takes
-        session = _session(folder / spec.model_file, cores)
+        session = _session(folder / spec.model_file, threads)
         return OnnxTagger(session, spec, labels, size, batch, output)
     return OnnxTagger(session, spec, labels, size, 1, output, apart)
 
@@ -149,13 +149,6 @@ def _session(file: Path, threads: int) -> Any:
     except Exception as error:  # onnxruntime's own exceptions share no base class
         reason = str(error).splitlines()[0]
         raise UserError(f"This is no ONNX model ({reason})", file, "Fetch it again.") from error
-
-
-def _cores() -> int:
-    """The cores that this process may use; onnxruntime would count those of the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _shape(session: Any, spec: TaggerSpec, folder: Path) -> tuple[tuple[int, int], int]:

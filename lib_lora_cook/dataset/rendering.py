@@ -14,7 +14,15 @@ from .changes import Change
 from .edits import encode_picture
 from .images import Stamp, open_image, stamp_of
 
-THREADS = min(8, os.cpu_count() or 1)
+
+def cores() -> int:
+    """The cores that this process may use, which need not be all of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+THREADS = min(8, cores())
 """More than eight whole pictures at once would cost too much memory."""
 
 Ahead = Future[tuple[Stamp | None, bytes]]

@@ -79,8 +79,8 @@ class Hadamard(LohaModule):
             return self.org_forward(x)
         factors = self.hada_w1_a, self.hada_w1_b, self.hada_w2_a, self.hada_w2_b
         layer, dtype = self.org_module[0], compute_dtype(x)
-        call = Call(self.op, self.shape, self.kw_dict, self.scale * self.multiplier)
-        call.is_quick = is_quick(layer)
+        factor = self.scale * self.multiplier
+        call = Call(self.op, self.shape, self.kw_dict, factor, is_quick(layer))
         # In half precision the sum would round away what is small beside the weight.
         if is_plain(self.org_forward, layer) and dtype == layer.weight.dtype == torch.float32:
             return HadamardLayer.apply(x, layer.weight, layer.bias, call, *factors)
@@ -94,11 +94,16 @@ OURS: dict[Any, Any] = {LoConModule: LowRank, LohaModule: Hadamard}
 
 
 class Call:
-    """How a layer is computed: linear or conv2d, its weight's shape and geometry, the strength."""
+    """How a layer is computed: linear or conv2d, its weight's shape and geometry, the strength.
 
-    def __init__(self, op: Any, shape: tuple[int, ...], geometry: Any, factor: float) -> None:
+    is_quick: as the layer itself at the moment, so that without a strength its bits are the same.
+    """
+
+    def __init__(
+        self, op: Any, shape: tuple[int, ...], geometry: Any, factor: float, is_quick: bool
+    ) -> None:
         self.op, self.shape, self.geometry, self.factor = op, shape, geometry, factor
-        self.is_quick = False  # so that without a strength the bits are those of the layer itself
+        self.is_quick = is_quick
 
     def weight(self, base: Tensor | None, one: Tensor, two: Tensor) -> Tensor:
         """base + one * two * factor in the layer's shape; without a base only what is added."""

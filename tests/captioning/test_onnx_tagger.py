@@ -66,7 +66,8 @@ def test_each_core_takes_a_picture_of_its_own_where_there_are_many_and_no_gpu(
     found: tuple[int, int],
 ) -> None:  # fmt: skip
     folder = write_tagger(tmp_path / "means", batch)
-    monkeypatch.setattr(onnx_tagger, "_cores", lambda: 4)
+    monkeypatch.setattr(onnx_tagger, "cores", lambda: 4)
+    monkeypatch.setattr(onnx_tagger, "THREADS", 4)
     monkeypatch.setattr(onnx_tagger, "_on_gpu", lambda: provider == "CUDA")
     tagger = onnx_tagger.load(folder, many=many)
     assert (tagger.at_once, tagger.batch) == found

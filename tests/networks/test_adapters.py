@@ -50,10 +50,23 @@ def test_output_and_gradients_are_lycoris(
 ) -> None:
     monkeypatch.setattr(convolutions, "MOST", most)
     module, ours, theirs = pair(kind, layer)
-    (y, own), (wanted, others) = (gradients(it, picture_for(module)) for it in (ours, theirs))
+    wanted, others = gradients(theirs, picture_for(module))
+    with convolutions.quick_convolutions([module]):  # as in a step
+        y, own = gradients(ours, picture_for(module))
     torch.testing.assert_close(y, wanted, rtol=1e-4, atol=1e-4)
     for mine, other in zip(own, others, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_loha_without_strength_has_the_bits_of_its_layer_in_a_step_and_outside(
+    layer: str,
+) -> None:
+    module, ours, _ = pair("LoHa", layer, weight=0.0)
+    x = picture_for(module)
+    for deep in ([], [module]):
+        with convolutions.quick_convolutions(deep):
+            assert torch.equal(ours(x), module(x))
 
 
 @pytest.mark.parametrize("layer", ["linear", "strided"])

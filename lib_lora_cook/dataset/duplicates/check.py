@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
 _NOISY, _LIKE = 12.0, 0.9  # levels all over, which only a copy of like lightness may have
-_CLEAR = 40.0  # a distance that another look does not make much smaller
+CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
 _FAR = 24  # levels at a glance; tuned with benchmarks/duplicates.py
 
@@ -63,6 +64,7 @@ def swapped(found: Difference) -> Difference:
 
 EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
 UNLIKE = Difference(255.0, 255.0, 0.0)
+by_distance = attrgetter("distance")
 
 
 def compared(claims: Sequence[Claim]) -> list[Difference]:
@@ -85,15 +87,11 @@ def compared(claims: Sequence[Claim]) -> list[Difference]:
                 new = _measured(
                     recolouring.applied(int(place), one), other, float(lying.likeness[at])
                 )
-                found[at] = min(found[at], new if way == 1 else swapped(new), key=_distance)
-        going = going[[found[at].distance > _CLEAR for at in laid[going]]]
+                found[at] = min(found[at], new if way == 1 else swapped(new), key=by_distance)
+        going = going[[found[at].distance > CLEAR for at in laid[going]]]
         if not len(going):
             break
     return found
-
-
-def _distance(difference: Difference) -> float:
-    return difference.distance
 
 
 def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, int]]) -> int:

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from .check import UNLIKE, Difference, compared
+from .check import CLEAR, UNLIKE, Difference, by_distance, compared
 from .overlay import Claim, Seen
 from .prints import Box, check_pixels
-
-_CLEAR = 40.0  # a distance at which another way round cannot be better
 
 Ground = tuple[bytes, ...]
 """`Print.checks`: a picture on each ground that it is seen on."""
@@ -35,12 +33,12 @@ def differences(doubts: Sequence[Doubt]) -> list[Difference]:
         going = [
             at
             for at, them in enumerate(claims)
-            if turn < len(them) and not (found[at].distance <= _CLEAR or found[at].fits)
+            if turn < len(them) and not (found[at].distance <= CLEAR or found[at].fits)
         ]
         if not going:
             break
         for at, new in zip(going, compared([claims[at][turn] for at in going]), strict=True):
-            found[at] = min(found[at], new, key=_distance)
+            found[at] = min(found[at], new, key=by_distance)
     return found
 
 
@@ -53,7 +51,3 @@ def _claims(doubt: Doubt, one: Sequence[Seen], other: Sequence[Seen]) -> list[Cl
         for mirrored, box, other_box in doubt.lying
         for ground in grounds
     ]
-
-
-def _distance(difference: Difference) -> float:
-    return difference.distance

@@ -100,9 +100,8 @@ class Keeping:
         return first, self._best_first(Group(group.kind, tuple(smaller))).files[0]
 
     def _asked(self, large: ImageFile, small: ImageFile) -> tuple[int, int, float]:
-        areas = (_area(self.prints[it.path]) for it in (large, small))
-        ratio = (next(areas) / next(areas)) ** 0.5
-        return self.number[large.path], self.number[small.path], ratio
+        areas = [_area(self.prints[it.path]) for it in (large, small)]
+        return self.number[large.path], self.number[small.path], (areas[0] / areas[1]) ** 0.5
 
     def _unmarked_first(self, group: Group) -> Group:
         """The group, one without a watermark in front if it is about as large as the first one."""

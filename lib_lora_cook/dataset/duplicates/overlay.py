@@ -39,9 +39,8 @@ class Seen:
         self.light = lightness(square)  # (80, 80)
         self.is_grey = cv2.mean(saturation(square))[0] < _GREY
         rough = _resized(self.light, (_ROUGH, _ROUGH))
-        self.shows = _contrast(rough) > _SHOWS * _contrast(
-            self.light
-        )  # a texture is grey from afar
+        # A texture is grey from afar.
+        self.shows = _contrast(rough) > _SHOWS * _contrast(self.light)
 
     @property
     def luma(self) -> Floats:

@@ -102,10 +102,10 @@ def _bgr(pixels: Bytes) -> Bytes:
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
-def check_pixels(data: bytes, small: bool = False) -> Bytes:
-    """(height, width, 3) RGB of one of `Print.checks`; small: half as wide and high."""
-    way = cv2.IMREAD_REDUCED_COLOR_2 if small else cv2.IMREAD_COLOR
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), way), cv2.COLOR_BGR2RGB)
+def check_pixels(data: bytes) -> Bytes:
+    """(height, width, 3) RGB of one of `Print.checks`."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def lightness(pixels: Bytes) -> NDArray[np.float32]:

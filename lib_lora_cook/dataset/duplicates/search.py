@@ -16,23 +16,20 @@ from numpy.typing import NDArray
 
 from .prints import VIEW_SIDE, Box, Floats, Print
 from .textures import texture_pairs, textures
-from .views import WINDOWS, Hits, Views, Whole, coefficients, fitted, flip
+from .views import WINDOWS, Hits, Views, Whole, Window, coefficients, fitted, flip
 from .workers import Workers
 
 _COARSE = 5  # coefficients a side
 _MOST_LIKE = 4_000_000  # pairs of views that are looked at again, the most alike
-_MIDDLE = (
-    (0.05, 0.95),
-    (0.05, 0.95),
-)  # of both sides: about as like what was not cut as what was cut by 12%
+_MIDDLE: Window = ((0.05, 0.95), (0.05, 0.95))  # like what was cut by 12%, and what was not
 _LIKELY = 0.84  # least cosine in the best window
 _OF_A_VIEW, _OF_ALL_VIEWS = (12, 64), 320_000  # hits either way round, the fewer of many views
 _ROWS = 128  # views at a time
 _MANY, _MANY_TEXTURES = 4000, 20  # for which processes pay
 _SHAPES, _SAME = (8, 1), 0.88  # waves; least cosine where the window fits best
 _DETAIL, _SAME_DETAIL = (14, 4), 0.84  # the same of the finer ones
-_SURE, _PER_PARTNER = 0.92, 0.04  # cosine below which just a picture's best partners are looked at,
-# one more for each such step above the least
+_SURE = 0.92  # cosine below which just a picture's best partners are looked at
+_PER_PARTNER = 0.04  # one more for each such step above the least cosine
 _MOST_PAIRS = 80_000  # over all pictures; a picture's best partners go first
 _OF_A_PAIR = 6  # hits: bars and margins are seen differently in two pictures
 _SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least

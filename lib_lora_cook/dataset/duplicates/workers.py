@@ -21,8 +21,8 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ...jobs import Job, null_job
+from ..rendering import THREADS
 
-_MOST = 8  # processes; each takes 60 MB and more
 _AHEAD = 2  # items for each process that wait
 _BOOT = f"""
 import pickle, sys
@@ -47,7 +47,7 @@ class Workers:
 
     def __init__(self, job: Job = null_job) -> None:
         self._job = job
-        self._count = min(os.cpu_count() or 1, _MOST)
+        self._count = THREADS  # each process takes 60 MB and more
         self._processes: list[_Process] = []
         self._idle: SimpleQueue[_Process] = SimpleQueue()
 

@@ -21,7 +21,7 @@ from .tasks import gone_elsewhere, own, refused
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(workers, "THREADS", 2)
     monkeypatch.syspath_prepend(Path(__file__).parents[2])  # for them to find `tasks`
 
 
