@@ -120,6 +120,22 @@ def test_expressions_and_accessories_of_one_drawing_are_not_copies(tmp_path: Pat
     assert plan_duplicates(groups) == []
 
 
+def test_where_a_mouth_is_a_few_pixels_wide_another_one_is_no_copy(tmp_path: Path) -> None:
+    for number in range(8):
+        first = random_character(random.Random(number))
+        for mouth in ("smile", "frown"):
+            picture = draw(replace(first, expression=mouth), 64, random.Random(0))
+            save(tmp_path / f"{number}_{mouth}.png", picture)
+            save(tmp_path / f"{number}_{mouth}_large.png", picture.resize((102, 102)))
+            save(
+                tmp_path / f"{number}_{mouth}_bright.webp",
+                ImageEnhance.Brightness(picture).enhance(1.2),
+            )
+    groups = [group for group in find_duplicates(scan_subset(tmp_path)) if group.kind == "near"]
+    drawings = [{path.name[:7] for path in (it.path for it in group.files)} for group in groups]
+    assert sorted(map(len, drawings)) == [1] * 16
+
+
 def test_the_same_pixels_in_other_files_are_exact_copies(tmp_path: Path) -> None:
     image = drawn(CHARACTERS[0])
     save(tmp_path / "a.webp", image, lossless=True)

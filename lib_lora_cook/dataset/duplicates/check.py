@@ -20,6 +20,7 @@ from .overlay import Claim, Overlays
 from .prints import Bytes
 
 _BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
+_SMALL = 140  # pixels; on a shorter side a mouth is hardly wider than what edges may shift by
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
@@ -106,10 +107,15 @@ def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, i
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     """The difference of two pictures of one size and in the same colours."""
-    left = residue(one, other)
+    times = 2 if min(one.shape[:2]) < _SMALL else 1
+    fine, other_fine = (
+        cv2.resize(it, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+        for it in (one, other)
+    )
+    left = residue(fine, other_fine)
     lines = writing(one, other) if left.max() > _ALLOWED else []
-    left[covered(left.shape, lines)] = 0
-    grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
+    left[covered(one.shape, lines).repeat(times, 0).repeat(times, 1)] = 0
+    grey = cv2.cvtColor(other_fine, cv2.COLOR_RGB2GRAY)
     edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
     noise = level(left.ravel(), _EVERYWHERE)
     if edges.mean() > _FEW_EDGES:

@@ -23,7 +23,7 @@ from .check import Difference
 from .prints import VIEW_SIDE, Print
 from .search import Candidate
 
-_VERSION = 6  # of what is measured and how; another one starts anew
+_VERSION = 7  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name blob primary key, size, mtime_ns, file text);
