@@ -19,8 +19,9 @@ from .marks import covered, writing
 from .overlay import Claim, Overlays
 from .prints import Bytes
 
-_BLUR = 5  # pixels; JPEG's noise is finer, a mouth is larger
-_SMALL = 140  # pixels; on a shorter side a mouth is hardly wider than what edges may shift by
+_BLUR = {1: 5, 2: 7}  # pixels, of pictures so many times as large; JPEG's noise is finer
+_SMALL = 100  # pixels; on a shorter side a mouth is hardly wider than what edges may shift by
+_SEEMS_ALIKE = 100.0  # a distance beyond which small pictures are not looked at again
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
@@ -107,12 +108,19 @@ def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, i
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     """The difference of two pictures of one size and in the same colours."""
-    times = 2 if min(one.shape[:2]) < _SMALL else 1
+    found = _enlarged(one, other, likeness, 1)
+    if min(one.shape[:2]) < _SMALL and found.distance <= _SEEMS_ALIKE:
+        return _enlarged(one, other, likeness, 2)
+    return found
+
+
+def _enlarged(one: Bytes, other: Bytes, likeness: float, times: int) -> Difference:
+    """The same with the pictures so many times as large."""
     fine, other_fine = (
         cv2.resize(it, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
         for it in (one, other)
     )
-    left = residue(fine, other_fine)
+    left = residue(fine, other_fine, _BLUR[times])
     lines = writing(one, other) if left.max() > _ALLOWED else []
     left[covered(one.shape, lines).repeat(times, 0).repeat(times, 1)] = 0
     grey = cv2.cvtColor(other_fine, cv2.COLOR_RGB2GRAY)
@@ -124,8 +132,8 @@ def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     return Difference(float(left.max()), float(noise), likeness, written=written)
 
 
-def residue(one: Bytes, other: Bytes) -> Bytes:
-    """(height, width) levels in which two pictures differ, blurred a little.
+def residue(one: Bytes, other: Bytes, blur: int = _BLUR[1]) -> Bytes:
+    """(height, width) levels in which two pictures differ, blurred by so many pixels.
 
     A pixel may be anything between its neighbours in the other picture: edges shift by a fraction
     of a pixel in every copy.
@@ -135,4 +143,4 @@ def residue(one: Bytes, other: Bytes) -> Bytes:
     under = [cv2.subtract(cv2.erode(b, near), a) for a, b in ((one, other), (other, one))]
     most = cv2.max(cv2.max(*over), cv2.max(*under))
     red, green, blue = cv2.split(most)
-    return cv2.blur(cv2.max(cv2.max(red, green), blue), (_BLUR, _BLUR))
+    return cv2.blur(cv2.max(cv2.max(red, green), blue), (blur, blur))
