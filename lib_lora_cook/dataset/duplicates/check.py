@@ -108,21 +108,24 @@ def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, i
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     """The difference of two pictures of one size and in the same colours."""
-    found = _enlarged(one, other, likeness, 1)
+    found = _differing(one, other, likeness, 1)
     if min(one.shape[:2]) < _SMALL and found.distance <= _SEEMS_ALIKE:
-        return _enlarged(one, other, likeness, 2)
+        return _differing(one, other, likeness, 2)
     return found
 
 
-def _enlarged(one: Bytes, other: Bytes, likeness: float, times: int) -> Difference:
+def _differing(one: Bytes, other: Bytes, likeness: float, times: int) -> Difference:
     """The same with the pictures so many times as large."""
-    fine, other_fine = (
-        cv2.resize(it, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
-        for it in (one, other)
-    )
+    fine, other_fine = one, other
+    if times > 1:
+        fine, other_fine = (
+            cv2.resize(it, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+            for it in (one, other)
+        )
     left = residue(fine, other_fine, _BLUR[times])
     lines = writing(one, other) if left.max() > _ALLOWED else []
-    left[covered(one.shape, lines).repeat(times, 0).repeat(times, 1)] = 0
+    if lines:
+        left[covered(one.shape, lines).repeat(times, 0).repeat(times, 1)] = 0
     grey = cv2.cvtColor(other_fine, cv2.COLOR_RGB2GRAY)
     edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
     noise = level(left.ravel(), _EVERYWHERE)

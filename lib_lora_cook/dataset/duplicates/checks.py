@@ -68,11 +68,7 @@ class Checks:
         found = self._look.store.search(self._keys)
         if found is None:
             self._job.report(0, 1, "looking for copies")
-            found = candidates(
-                self._prints,
-                self._pictures,
-                self._look.workers,
-            )
+            found = candidates(self._prints, self._pictures, self._look.workers)
             self._look.store.add_search(self._keys, found)
         return found
 
