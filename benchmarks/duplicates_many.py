@@ -1,7 +1,7 @@
 """A large pool of small pictures with copies among them, and how long a look at it takes.
 
 python benchmarks/duplicates_many.py [--count 20000] [--toys .2] [--copies .2] [--folder DIR]
-Decoding, searching, checking and a second look are timed apart, by the clock and in CPU time; the
+Decoding, searching, comparing and a second look are timed apart, by the clock and in CPU time; the
 most memory is that of the process. Recall is of each kind of copy against its original. A folder
 that is there is looked at as it is.
 """
@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from duplicate_pool import KINDS, Picture
 
 from lib_lora_cook.dataset.duplicates import Group, find, find_duplicates
-from lib_lora_cook.dataset.duplicates.checks import Checks
+from lib_lora_cook.dataset.duplicates.checks import Checks, Pair
 from lib_lora_cook.dataset.images import OWN_FOLDER, scan_subset
 from lib_lora_cook.demo.characters import random_character
 from lib_lora_cook.demo.drawing import draw
@@ -96,8 +96,11 @@ def build_many(folder: Path, number: int, toys: float, copies: float) -> None:
 def timed(seconds: dict[str, float], what: str) -> Iterator[None]:
     start, cpu = time.perf_counter(), time.process_time()
     yield
-    seconds[what] = round(time.perf_counter() - start, 2)
-    seconds[f"{what}, CPU"] = round(time.process_time() - cpu, 2)
+    for name, took in (
+        (what, time.perf_counter() - start),
+        (f"{what}, CPU", time.process_time() - cpu),
+    ):
+        seconds[name] = round(seconds.get(name, 0) + took, 2)
 
 
 def score(truth: dict[str, tuple[str, str]], groups: list[Group]) -> dict[str, object]:
@@ -140,6 +143,13 @@ def main() -> None:
                 return search(checks)
 
         Checks._search = timed_search  # type: ignore[assignment,method-assign]
+        found = Checks._found
+
+        def timed_found(checks: Checks, pairs: list[Pair]) -> object:
+            with timed(seconds, "comparing"):
+                return found(checks, pairs)
+
+        Checks._found = timed_found  # type: ignore[assignment,method-assign]
         images = scan_subset(folder)
         for what in ("first look", "second look"):
             with timed(seconds, what):

@@ -13,7 +13,7 @@ from operator import attrgetter
 import cv2
 import numpy as np
 
-from .colours import level
+from .colours import level_of
 from .glance import glanced
 from .marks import covered, writing
 from .overlay import Claim, Overlays
@@ -21,7 +21,6 @@ from .prints import Bytes
 
 _BLUR = {1: 5, 2: 7}  # pixels, of pictures so many times as large; JPEG's noise is finer
 _SMALL = 100  # pixels; on a shorter side a mouth is hardly wider than what edges may shift by
-_SEEMS_ALIKE = 100.0  # a distance beyond which small pictures are not looked at again
 _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
@@ -67,6 +66,7 @@ def swapped(found: Difference) -> Difference:
 EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
 UNLIKE = Difference(255.0, 255.0, 0.0)
 by_distance = attrgetter("distance")
+_NEAR = np.ones((3, 3), np.uint8)
 
 
 def compared(claims: Sequence[Claim]) -> list[Difference]:
@@ -108,14 +108,7 @@ def _written_on(one: Bytes, other: Bytes, lines: Sequence[tuple[int, int, int, i
 
 def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     """The difference of two pictures of one size and in the same colours."""
-    found = _differing(one, other, likeness, 1)
-    if min(one.shape[:2]) < _SMALL and found.distance <= _SEEMS_ALIKE:
-        return _differing(one, other, likeness, 2)
-    return found
-
-
-def _differing(one: Bytes, other: Bytes, likeness: float, times: int) -> Difference:
-    """The same with the pictures so many times as large."""
+    times = 2 if min(one.shape[:2]) < _SMALL else 1
     fine, other_fine = one, other
     if times > 1:
         fine, other_fine = (
@@ -127,10 +120,10 @@ def _differing(one: Bytes, other: Bytes, likeness: float, times: int) -> Differe
     if lines:
         left[covered(one.shape, lines).repeat(times, 0).repeat(times, 1)] = 0
     grey = cv2.cvtColor(other_fine, cv2.COLOR_RGB2GRAY)
-    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
-    noise = level(left.ravel(), _EVERYWHERE)
-    if edges.mean() > _FEW_EDGES:
-        noise = max(noise, level(left[edges], _AT_EDGES))
+    edges = cv2.inRange(cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _NEAR), _EDGE + 1, 255)
+    noise = level_of(left, _EVERYWHERE)
+    if cv2.countNonZero(edges) > _FEW_EDGES * edges.size:
+        noise = max(noise, level_of(left, _AT_EDGES, edges))
     written = _written_on(one, other, lines)
     return Difference(float(left.max()), float(noise), likeness, written=written)
 
@@ -141,9 +134,8 @@ def residue(one: Bytes, other: Bytes, blur: int = _BLUR[1]) -> Bytes:
     A pixel may be anything between its neighbours in the other picture: edges shift by a fraction
     of a pixel in every copy.
     """
-    near = np.ones((3, 3), np.uint8)
-    over = [cv2.subtract(a, cv2.dilate(b, near)) for a, b in ((one, other), (other, one))]
-    under = [cv2.subtract(cv2.erode(b, near), a) for a, b in ((one, other), (other, one))]
+    over = [cv2.subtract(a, cv2.dilate(b, _NEAR)) for a, b in ((one, other), (other, one))]
+    under = [cv2.subtract(cv2.erode(b, _NEAR), a) for a, b in ((one, other), (other, one))]
     most = cv2.max(cv2.max(*over), cv2.max(*under))
     red, green, blue = cv2.split(most)
     return cv2.blur(cv2.max(cv2.max(red, green), blue), (blur, blur))

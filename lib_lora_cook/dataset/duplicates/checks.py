@@ -14,8 +14,9 @@ from .check import EQUAL, Difference, swapped
 from .distinct import Distinct
 from .doubts import Doubt, Ground, differences
 from .enlarged import are_enlarged
+from .laid import Candidate, Laid
 from .prints import Print, pixel_hash
-from .search import Candidate, candidates
+from .search import candidates
 from .store import Store
 from .workers import Workers
 
@@ -64,7 +65,7 @@ class Checks:
             if a in number and b in number
         }
 
-    def _search(self) -> list[Candidate]:
+    def _search(self) -> Laid:
         found = self._look.store.search(self._keys)
         if found is None:
             self._job.report(0, 1, "looking for copies")

@@ -139,9 +139,13 @@ def _fit(seen: Floats, goal: Floats) -> tuple[Floats, Floats]:
 def level(values: NDArray[Any], share: float) -> Any:
     """(...) what this share of the values (..., many) stays below or at."""
     at = round(share * (values.shape[-1] - 1))
-    if values.ndim == 1 and values.dtype == np.uint8:
-        return np.searchsorted(np.bincount(values, minlength=256).cumsum(), at, side="right")
     return np.partition(values, at)[..., at]
+
+
+def level_of(pixels: Bytes, share: float, where: Bytes | None = None) -> int:
+    """The same of all pixels (height, width), or of those where `where` is not 0."""
+    counts = cv2.calcHist([pixels], [0], where, [256], [0, 256]).ravel().cumsum()
+    return int(np.searchsorted(counts, round(share * (counts[-1] - 1)), side="right"))
 
 
 def _mixture(weights: Floats) -> Floats:

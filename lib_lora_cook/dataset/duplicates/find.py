@@ -41,11 +41,11 @@ def find_duplicates(
         raise UserError("Hardness goes from 1 to 100", hardness)
     with Store(folder) as store, Workers(job) as workers:
         distinct = read_distinct(folder) if folder else frozenset()
-        by_name = sorted(images, key=lambda image: image.path)
+        by_name = sorted(images, key=_name)
         read = _read(by_name, store, failed, workers, job)
         look = Look(store.prints(), store, distinct, workers, job)
         prints = {image.path: look.prints[key] for image, key in read}
-        read.sort(key=lambda it: (-promise(it[0], look.prints[it[1]]), it[0].path))
+        read.sort(key=lambda it: (-promise(it[0], look.prints[it[1]]), _name(it[0])))
         ranked, keys = [image for image, _ in read], [key for _, key in read]
         classes = _classes([look.prints[key].content for key in keys])
         files = [[ranked[at] for at in same] for same in classes]
@@ -137,6 +137,10 @@ def _looked_at(
         except OSError as error:
             made.append(UserError(f"Cannot read this picture ({error.strerror})", path))
     return made
+
+
+def _name(image: ImageFile) -> str:
+    return str(image.path)
 
 
 def _classes(contents: Sequence[str]) -> list[list[int]]:

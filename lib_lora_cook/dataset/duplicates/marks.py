@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .colours import level
+from .colours import level, level_of
 from .prints import Bytes, Floats
 
 _LEAST_SEEN, _SEEN, _PER_NOISE = 4.0, 14.0, 3.0  # levels; times what most of the picture changes
@@ -27,7 +27,7 @@ _HIGH = 0.2  # share of the picture's height
 _FULL = 0.75  # share of its box that writing covers at most
 _PEN, _SOLID = 0.2, 0.2  # of the height of a line; share of the ink that may be thicker
 _MUCH, _MOST_PARTS = 0.4, 60  # share of a picture that writing is no longer; boxes looked at
-_ROOM = 24.0  # levels to white or black below which writing does not show
+_ROOM = 24  # levels to white or black below which writing does not show
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -44,11 +44,11 @@ def covered(shape: tuple[int, ...], lines: list[Box]) -> Mask:
 
 def writing(one: Bytes, other: Bytes) -> list[Box]:
     """The lines of writing that lie over one of two pictures (height, width, 3)."""
-    luma, other_luma = _luma(one), _luma(other)
-    change = _change(luma, other_luma)
-    strength = np.abs(change)
-    room = 255 - np.minimum(luma, other_luma), np.maximum(luma, other_luma)  # of white, of black
-    usual = level(strength.ravel(), _MOST) * _PER_NOISE
+    luma, other_luma = (cv2.cvtColor(it, cv2.COLOR_RGB2GRAY) for it in (one, other))
+    lighter, darker = _changes(luma, other_luma)
+    strength, change = cv2.max(lighter, darker), cv2.subtract(lighter, darker, dtype=cv2.CV_32F)
+    room = 255 - cv2.min(luma, other_luma), cv2.max(luma, other_luma)  # of white, of black
+    usual = level_of(strength, _MOST) * _PER_NOISE
     boxes: list[Box] = []
     for seen in sorted({float(np.clip(usual, low, _SEEN)) for low in (_LEAST_SEEN, _SEEN)}):
         strong = strength > seen
@@ -64,18 +64,14 @@ def writing(one: Bytes, other: Bytes) -> list[Box]:
     return boxes
 
 
-def _luma(image: Bytes) -> Floats:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-
-
-def _change(one: Floats, other: Floats) -> Floats:
-    """What is lighter in `other`, or darker, by more than a shift of a pixel explains."""
+def _changes(one: Bytes, other: Bytes) -> tuple[Bytes, Bytes]:
+    """What is lighter in `other`, and what darker, by more than a shift of a pixel explains."""
     near = np.ones((3, 3), np.uint8)
     low, high = cv2.erode(one, near), cv2.dilate(one, near)
     other_low, other_high = cv2.erode(other, near), cv2.dilate(other, near)
-    lighter = np.maximum(other - high, other_low - one).clip(0)
-    darker = np.maximum(low - other, one - other_high).clip(0)
-    return np.asarray(lighter - darker, np.float32)
+    lighter = cv2.max(cv2.subtract(other, high), cv2.subtract(other_low, one))
+    darker = cv2.max(cv2.subtract(low, other), cv2.subtract(one, other_high))
+    return lighter, darker
 
 
 def _boxes(strong: Mask) -> list[Box]:
@@ -143,7 +139,7 @@ def _at_edge(box: Box, height: int) -> bool:
     return min(middle, 1 - middle) < _EDGE
 
 
-def _is_writing(change: Floats, room: Floats, box: Box, seen: float) -> bool:
+def _is_writing(change: Floats, room: Bytes, box: Box, seen: float) -> bool:
     """Whether a box holds a line of strokes; `room` is how much the colour could change there."""
     part = np.abs(change[_inside(box)])
     covering = part / np.maximum(room[_inside(box)], _ROOM)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .align import Places, around, fitted, is_sane, places_of, sampled, shared, within
 from .colours import LUMA
-from .prints import Box, Bytes, Floats, lightness, saturation
+from .prints import Box, Bytes, Floats, light_and_colour
 
 _SIDE, _TWICE = 80, 160  # pixels of the squares
 _ROUGH, _ROUGHEST = 40, 20  # of what is laid on one another first, and where that does not do
@@ -35,9 +35,9 @@ class Seen:
     def __init__(self, pixels: Bytes) -> None:
         self.pixels = pixels
         square = _squeezed(pixels)
-        self.colours = np.ascontiguousarray(square.transpose(2, 0, 1))  # (3, 80, 80)
-        self.light = lightness(square)  # (80, 80)
-        self.is_grey = cv2.mean(saturation(square))[0] < _GREY
+        self.colours = np.stack(cv2.split(square))  # (3, 80, 80)
+        self.light, saturation = light_and_colour(square)  # (80, 80)
+        self.is_grey = cv2.mean(saturation)[0] < _GREY
         rough = _resized(self.light, (_ROUGH, _ROUGH))
         # A texture is grey from afar.
         self.shows = _contrast(rough) > _SHOWS * _contrast(self.light)

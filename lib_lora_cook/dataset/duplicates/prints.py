@@ -108,26 +108,19 @@ def check_pixels(data: bytes) -> Bytes:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
-def lightness(pixels: Bytes) -> NDArray[np.float32]:
-    """Half luma, which greying keeps, half HSL's lightness, which turning the hue keeps."""
-    luma, (low, high) = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), _extremes(pixels)
-    return luma.astype(np.float32) / 2 + (high.astype(np.float32) + low) / 4
-
-
-def saturation(pixels: Bytes) -> Bytes:
-    """(height, width) how far the channels lie apart."""
-    low, high = _extremes(pixels)
-    return cv2.subtract(high, low)
-
-
-def _extremes(pixels: Bytes) -> tuple[Bytes, Bytes]:
+def light_and_colour(pixels: Bytes) -> tuple[Floats, Bytes]:
+    """(height, width) lightness, half luma, which greying keeps, half HSL's, which turning the hue
+    keeps; and how far the channels lie apart."""
     red, green, blue = cv2.split(pixels)
-    return cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+    low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+    both = cv2.addWeighted(low, 0.25, high, 0.25, 0, dtype=cv2.CV_32F)
+    luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return cv2.scaleAdd(luma.astype(np.float32), 0.5, both), cv2.subtract(high, low)
 
 
 def _view(pixels: Bytes, box: Sequence[int]) -> Bytes:
     left, top, right, bottom = box
-    part = lightness(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    part, _ = light_and_colour(np.ascontiguousarray(pixels[top:bottom, left:right]))
     way = cv2.INTER_AREA if min(part.shape) >= VIEW_SIDE else cv2.INTER_LINEAR
     return cv2.resize(part, (VIEW_SIDE, VIEW_SIDE), interpolation=way).round().astype(np.uint8)
 

@@ -7,13 +7,16 @@ at 3%. A mirrored picture has the same coefficients with the sign of the odd one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .laid import Laid
 from .prints import VIEW_SIDE, Box, Floats, Print
 from .textures import texture_pairs, textures
 from .views import WINDOWS, Hits, Views, Whole, Window, coefficients, fitted, flip
@@ -32,65 +35,39 @@ _SURE = 0.92  # cosine below which just a picture's best partners are looked at
 _PER_PARTNER = 0.04  # one more for each such step above the least cosine
 _MOST_PAIRS = 80_000  # over all pictures; a picture's best partners go first
 _OF_A_PAIR = 6  # hits: bars and margins are seen differently in two pictures
-_SAME_PLACE = 0.03  # share of a side by which two hits of a pair differ at least
 _ASPECT = 0.14  # logarithm of width by height, by which two may differ: 15%
 _WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 _FLAT = 2.0  # least root mean square of a view's coefficients, in levels
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Pictures `one` and `other` (mirrored, if so) that may show the same in these boxes."""
-
-    one: int
-    other: int
-    mirrored: bool
-    box: Box  # of one
-    other_box: Box  # of other, as it is before it is mirrored
-    likeness: float
-
-    @property
-    def ordered(self) -> Candidate:
-        """The same with the lower number first."""
-        if self.one <= self.other:
-            return self
-        return replace(self, one=self.other, other=self.one, box=self.other_box, other_box=self.box)
 
 
 def candidates(
     prints: Sequence[Print],
     checks: Callable[[Iterable[int]], Mapping[int, Sequence[bytes]]] | None = None,
     workers: Workers | None = None,
-) -> list[Candidate]:
-    """The pairs worth a closer look, the most alike first; `one` is the lower number.
+) -> Laid:
+    """The pairs worth a closer look, the most alike first; the lower number is `one`.
 
     A pair may be there several times, where it is laid out differently. `checks` gives those of
     some prints, if they came without.
     """
     views, textured = _views_of(prints)
     workers = workers or Workers()
-    found = _by_views(views, workers) if len(views.owner) > 1 else []
     seen = checks(textured) if checks else {number: prints[number].checks for number in textured}
     pictures = [(number, seen[number][0]) for number in textured]
+    with ThreadPoolExecutor(1) as beside:
+        by_texture = beside.submit(_by_texture, pictures, workers)
+        return (_by_views(views, workers) + by_texture.result()).apart()
+
+
+def _by_texture(pictures: Sequence[tuple[int, bytes]], workers: Workers) -> Laid:
     (pairs,) = workers.map(texture_pairs, [pictures], len(pictures) > _MANY_TEXTURES)
-    found += [Candidate(it.one, it.other, it.mirrored, it.box, _WHOLE, it.likeness) for it in pairs]
-    return _apart(found)
+    rows = [(it.one, it.other, it.mirrored, *it.box, *_WHOLE, it.likeness) for it in pairs]
+    return Laid.of(np.array(rows, np.float64))
 
 
-def _apart(found: Sequence[Candidate]) -> list[Candidate]:
-    """Without those of a pair that say nearly the same."""
-    seen: dict[tuple[int, int, bool], list[Box]] = {}
-    chosen = []
-    for hit in (it.ordered for it in found):
-        known = seen.setdefault((hit.one, hit.other, hit.mirrored), [])
-        place = _corners(hit)
-        if not any(_is_near(place, it) for it in known):
-            known.append(place)
-            chosen.append(hit)
-    return chosen
-
-
-def _by_views(views: Views, workers: Workers) -> list[Candidate]:
+def _by_views(views: Views, workers: Workers) -> Laid:
+    if not len(views.owner):
+        return Laid.of(np.empty(0))
     hits = _alike(views, workers)
     hits = hits[_best(views, hits, _OF_A_PAIR)]
     hits = hits[_foremost(views, hits, _MOST_PAIRS)]
@@ -102,31 +79,23 @@ def _by_views(views: Views, workers: Workers) -> list[Candidate]:
     places, likeness = fitted(views, hits, places[good], _DETAIL, workers)
     good = np.flatnonzero(likeness >= _SAME_DETAIL)
     order = good[np.argsort(-likeness[good], kind="stable")]
-    found = _apart([
-        Candidate(
-            int(views.owner[hits.container[at]]), int(views.owner[hits.content[at]]),
-            bool(hits.mirrored[at]), _inside(views.boxes[hits.container[at]], places[at]),
-            tuple(views.boxes[hits.content[at]].tolist()), float(likeness[at]),
-        )
-        for at in order
-    ])  # fmt: skip
-    one, other = np.array([(it.one, it.other) for it in found], np.int32).reshape(-1, 2).T
-    alike = np.array([it.likeness for it in found], np.float32)
-    turn = _turn(np.append(one, other), np.tile(alike, 2)).reshape(2, -1).min(axis=0)
+    found = _laid(views, hits[order], places[order], likeness[order]).apart()
+    alike = found.likeness
+    turn = _turn(np.append(found.one, found.other), np.tile(alike, 2)).reshape(2, -1).min(axis=0)
     looked_at = (alike >= _SURE) | (turn <= (alike - _SAME_DETAIL) / _PER_PARTNER)
-    return [found[at] for at in np.flatnonzero(looked_at)]
+    return found[np.flatnonzero(looked_at)]
 
 
-def _corners(hit: Candidate) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of other's frame (mirrored, if so) in one's, in shares."""
-    (x, y, width, height), (left, top, wide, high) = hit.box, hit.other_box
-    left = 1 - left - wide if hit.mirrored else left
-    start, upper = x - left * width / wide, y - top * height / high
-    return start, upper, start + width / wide, upper + height / high
-
-
-def _is_near(place: Box, other: Box) -> bool:
-    return all(abs(a - b) <= _SAME_PLACE for a, b in zip(place, other, strict=True))
+def _laid(views: Views, hits: Hits, places: NDArray[np.float64], likeness: Floats) -> Laid:
+    """The contents on these windows (hits, 4) of the containers."""
+    boxes = views.boxes[hits.container]
+    start, end = places[:, :2], places[:, 2:]
+    inside = np.hstack([boxes[:, :2] + start * boxes[:, 2:], (end - start) * boxes[:, 2:]])
+    laid = Laid(
+        views.owner[hits.container], views.owner[hits.content], hits.mirrored,
+        inside, views.boxes[hits.content], likeness.astype(np.float64),
+    )  # fmt: skip
+    return laid.ordered()
 
 
 def _views_of(prints: Sequence[Print]) -> tuple[Views, list[int]]:
@@ -184,11 +153,17 @@ def _looked_at(sight: _Sight, part: tuple[int, Floats, Floats]) -> Hits:
     signs, found = flip(_COARSE), []
     for mirrored, turn in ((False, np.float32(1)), (True, signs)):
         alike = (middle * turn) @ sight.whole[first:end].T >= sight.like
-        for row, (others, window) in enumerate(zip(alike, windows * turn, strict=True), start):
-            content = np.flatnonzero(others) + first
-            content = content[sight.owner[content] != sight.owner[row]]
-            if len(content):
-                found.append(_best_windows(sight, row, window, content, mirrored))
+        row, content = np.divmod(np.flatnonzero(alike), end - first)
+        content += first
+        others = sight.owner[content] != sight.owner[row + start]
+        row, content = row[others], content[others]
+        window, likeness = _best_windows(sight, start, windows * turn, row, content)
+        good = np.flatnonzero(likeness >= _LIKELY)
+        good = good[_most_alike(row[good], likeness[good], sight.most)]
+        found.append(Hits(
+            (row[good] + start).astype(np.int32), content[good].astype(np.int32),
+            np.full(len(good), mirrored), window[good].astype(np.uint8), likeness[good],
+        ))  # fmt: skip
     return _joined(found)
 
 
@@ -201,20 +176,34 @@ def _joined(parts: list[Hits]) -> Hits:
 
 
 def _best_windows(
-    sight: _Sight, row: int, windows: Floats, content: NDArray[np.int64], mirrored: bool
-) -> Hits:
-    likeness = windows @ sight.whole[content].T  # (17, content)
-    aspect = sight.aspect[row] - sight.aspect[content]
-    likeness[np.abs(aspect + _WINDOW_ASPECT[:, None]) > _ASPECT] = 0
-    window = likeness.argmax(axis=0)
-    likeness = likeness[window, np.arange(len(content))]
-    good = np.flatnonzero(likeness >= _LIKELY)
-    if len(good) > sight.most:
-        good = good[np.argpartition(-likeness[good], sight.most)[: sight.most]]
-    return Hits(
-        np.full(len(good), row, np.int32), content[good].astype(np.int32),
-        np.full(len(good), mirrored), window[good].astype(np.uint8), likeness[good],
-    )  # fmt: skip
+    sight: _Sight, start: int, windows: Floats, row: NDArray[np.int64], content: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Floats]:
+    """(pairs,) in which window of view `start + row` view `content` fits best, and how well."""
+    likeness = np.empty((len(row), len(WINDOWS)), np.float32)
+    seen = sight.whole[content]
+    for at, part in _parts(row):
+        np.matmul(seen[part], windows[at].T, out=likeness[part])
+    aspect = sight.aspect[row + start] - sight.aspect[content]
+    likeness[np.abs(aspect[:, None] + _WINDOW_ASPECT) > _ASPECT] = 0
+    window = likeness.argmax(axis=1)
+    return window, likeness[np.arange(len(row)), window]
+
+
+def _most_alike(row: NDArray[np.int64], likeness: Floats, most: int) -> NDArray[np.int64]:
+    """Which are the best of each row, of sorted ones."""
+    kept = [np.empty(0, np.int64)]
+    for _, part in _parts(row):
+        best = np.arange(part.start, part.stop)
+        if len(best) > most:
+            best = best[np.argpartition(-likeness[part], most)[:most]]
+        kept.append(best)
+    return np.concatenate(kept)
+
+
+def _parts(row: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Each number that is there, and where in the sorted ones."""
+    edges = np.flatnonzero(np.diff(row, prepend=-1, append=-1)).tolist()
+    return ((int(row[low]), slice(low, high)) for low, high in pairwise(edges))
 
 
 _WINDOW_ASPECT = np.log([(x[1] - x[0]) / (y[1] - y[0]) for x, y in WINDOWS]).astype(np.float32)
@@ -227,7 +216,11 @@ def _least_like(views: Views) -> float:
     rows = views.middle[:: max(1, len(whole) // 400)]
     cosines = (rows @ whole.T).ravel()
     share = _MOST_LIKE / len(whole) ** 2 / 2
-    return float(np.quantile(cosines, 1 - share)) if share < 1 else -1.0
+    if share >= 1:
+        return -1.0
+    at = int((1 - share) * (len(cosines) - 1))
+    cosines.partition(at)
+    return float(cosines[at])
 
 
 def _best(views: Views, hits: Hits, most: int) -> NDArray[np.int64]:
@@ -258,9 +251,3 @@ def _turn(owner: Whole, likeness: Floats) -> NDArray[np.int64]:
     turn = np.empty(len(order), np.int64)
     turn[order] = np.arange(len(order)) - np.repeat(starts, lengths)
     return turn
-
-
-def _inside(box: NDArray[np.float64], window: NDArray[np.float64]) -> Box:
-    left, top, width, height = box.tolist()
-    x, y, right, bottom = window.tolist()
-    return left + x * width, top + y * height, (right - x) * width, (bottom - y) * height

@@ -8,34 +8,33 @@ checked differ; and which are others made larger. It may be deleted at any time.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..images import OWN_FOLDER, Stamp
 from .check import Difference
+from .laid import Laid
 from .prints import VIEW_SIDE, Print
-from .search import Candidate
 
-_VERSION = 7  # of what is measured and how; another one starts anew
+_VERSION = 8  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name blob primary key, size, mtime_ns, file text);
 create table if not exists prints
-    (file text primary key, width, height, content text, boxes text, views blob);
+    (file text primary key, width, height, content text, boxes blob, views blob);
 create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
 create table if not exists checks
     (one text, other text, worst, noise, likeness, least, written, primary key (one, other));
 create table if not exists enlarged (large text, small text, so, primary key (large, small));
 create table if not exists searches (prints text primary key, found blob);
 """
-_FIELDS = 12  # numbers that a candidate is kept as
 
 
 class Store:
@@ -78,8 +77,8 @@ class Store:
     def add_print(self, file: str, made: Print) -> None:
         """Remember a fingerprint."""
         self.printed.add(file)
-        boxes = json.dumps(made.boxes)
-        row = (file, made.width, made.height, made.content, boxes, made.views.tobytes())
+        boxes, views = np.array(made.boxes, np.float64).tobytes(), made.views.tobytes()
+        row = file, made.width, made.height, made.content, boxes, views
         self._write("insert or replace into prints values (?, ?, ?, ?, ?, ?)", [row])
         pictures = [(file, number, jpeg) for number, jpeg in enumerate(made.checks)]
         self._write("insert or replace into pictures values (?, ?, ?)", pictures)
@@ -87,13 +86,12 @@ class Store:
     def prints(self) -> dict[str, Print]:
         """All fingerprints by the hash of the file, their pictures left on the disk."""
         found = {}
-        for file, width, height, content, boxes, views in self._base.execute(
-            "select * from prints"
-        ):
+        for file, wide, high, content, boxes, views in self._base.execute("select * from prints"):
             shape = (-1, VIEW_SIDE, VIEW_SIDE)
             pixels = np.frombuffer(views, np.uint8).reshape(shape)
-            places = tuple(tuple(box) for box in json.loads(boxes))
-            found[file] = Print(width, height, content, pixels, places, ())
+            rows = np.frombuffer(boxes).reshape(-1, 4).tolist()
+            places = tuple((left, top, width, height) for left, top, width, height in rows)
+            found[file] = Print(wide, high, content, pixels, places, ())
         return found
 
     def pictures(self, files: Iterable[str]) -> dict[str, tuple[bytes, ...]]:
@@ -126,33 +124,25 @@ class Store:
         """Remember that."""
         self._write("insert or replace into enlarged values (?, ?, ?)", [(large, small, so)])
 
-    def search(self, files: Sequence[str]) -> list[Candidate] | None:
+    def search(self, files: Sequence[str]) -> Laid | None:
         """What a search over just these files found, numbered as they are; None if none was."""
         query = "select found from searches where prints = ?"
         row = self._base.execute(query, (_all_of(files),)).fetchone()
         if row is None:
             return None
-        numbers = np.frombuffer(row[0]).reshape(-1, _FIELDS).tolist()
-        order = sorted(range(len(files)), key=files.__getitem__)
-        return [
-            Candidate(
-                order[int(one)], order[int(other)], bool(mirrored),
-                (box[0], box[1], box[2], box[3]), (box[4], box[5], box[6], box[7]), box[8],
-            ).ordered
-            for one, other, mirrored, *box in numbers
-        ]  # fmt: skip
+        found = Laid.of(np.frombuffer(row[0]))
+        order = np.array(sorted(range(len(files)), key=files.__getitem__), np.int32)
+        return replace(found, one=order[found.one], other=order[found.other]).ordered()
 
-    def add_search(self, files: Sequence[str], found: Iterable[Candidate]) -> None:
+    def add_search(self, files: Sequence[str], found: Laid) -> None:
         """Remember the last search; older ones are forgotten."""
-        place = {file: at for at, file in enumerate(sorted(files))}
-        rows = [
-            (place[files[it.one]], place[files[it.other]], it.mirrored, *it.box, *it.other_box,
-             it.likeness)
-            for it in found
-        ]  # fmt: skip
+        place = np.empty(len(files), np.int32)
+        place[sorted(range(len(files)), key=files.__getitem__)] = np.arange(len(files))
+        kept = replace(found, one=place[found.one], other=place[found.other])
         self._write("delete from searches", [()])
-        blob = np.array(rows, np.float64).tobytes()
-        self._write("insert into searches values (?, ?)", [(_all_of(files), blob)])
+        self._write(
+            "insert into searches values (?, ?)", [(_all_of(files), kept.numbers.tobytes())]
+        )
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._lock, suppress(sqlite3.Error):  # as in close()

@@ -12,6 +12,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,6 +51,7 @@ class Workers:
         self._count = THREADS  # each process takes 60 MB and more
         self._processes: list[_Process] = []
         self._idle: SimpleQueue[_Process] = SimpleQueue()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Workers:
         return self
@@ -82,7 +84,7 @@ class Workers:
                 yield waiting.popleft().result()
 
     def _start(self) -> None:
-        with suppress(OSError):
+        with self._lock, suppress(OSError):
             while len(self._processes) < self._count:
                 self._processes.append(_Process())
                 self._idle.put(self._processes[-1])
