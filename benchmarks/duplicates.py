@@ -94,6 +94,24 @@ def dupeguru(folder: Path, checkout: Path, least: int) -> list[list[str]]:
     return connected(found)
 
 
+def look_alikes(pool: Pool) -> list[tuple[int, int]]:
+    """The groups of one family, in pairs."""
+    pairs = combinations(sorted(pool.family), 2)
+    return [(a, b) for a, b in pairs if pool.family[a] == pool.family[b]]
+
+
+def shown(pool: Pool) -> float:
+    """The share of look-alikes that are shown side by side, as variants."""
+    groups = find_duplicates(scan_subset(pool.folder), folder=pool.folder)
+    beside = [
+        {pool.files[image.path.name][0] for image in group.files}
+        for group in groups
+        if group.kind == "variant"
+    ]
+    pairs = look_alikes(pool)
+    return sum(any({a, b} <= them for them in beside) for a, b in pairs) / max(1, len(pairs))
+
+
 def score(pool: Pool, groups: list[list[str]]) -> dict[str, Any]:
     """Precision, recall and F1 of pairs; recall by kind; look-alikes taken for copies."""
     group = {name: at for name, (at, _) in pool.files.items()}
@@ -108,11 +126,7 @@ def score(pool: Pool, groups: list[list[str]]) -> dict[str, Any]:
     for name, (at, kind) in pool.files.items():
         if kind != "original":
             kinds[kind].append(tuple(sorted((name, original[at]))) in found)
-    alike = [
-        tuple(sorted((original[a], original[b])))
-        for a, b in combinations(sorted(pool.family), 2)
-        if pool.family[a] == pool.family[b]
-    ]
+    alike = [tuple(sorted((original[a], original[b]))) for a, b in look_alikes(pool)]
     return {
         "precision": round(precision, 4),
         "recall": round(recall, 4),
@@ -157,12 +171,15 @@ def main() -> None:
             for least in (95, 80):
                 find = lambda it, least=least: dupeguru(it, options.dupeguru, least)  # noqa: E731
                 rows.append(measured(pool, f"dupeGuru, {least}", find))
+        variants = round(shown(pool), 3)
     found = [row for row in rows if row]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     result = {"files": len(pool.files), "groups": len(pool.family), "rows": found, "mib": memory}
+    result["variants shown"] = variants
     if options.json:
         options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(f"{len(pool.files)} files in {len(pool.family)} groups")
+    print(f"look-alikes that are shown side by side: {variants}")
     print("| method | P | R | F1 | variants called near | seconds |\n|---|---|---|---|---|---|")
     for row in found:
         print(

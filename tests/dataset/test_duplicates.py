@@ -15,10 +15,16 @@ from lib_lora_cook.dataset.duplicates import (
     find_duplicates,
     plan_duplicates,
 )
-from lib_lora_cook.dataset.duplicates.groups import settled
+from lib_lora_cook.dataset.duplicates.groups import covered, settled
 from lib_lora_cook.dataset.images import scan_subset
 from lib_lora_cook.dataset.journal import apply_changes
-from lib_lora_cook.demo.characters import ACCESSORIES, EXPRESSIONS, Character, random_character
+from lib_lora_cook.demo.characters import (
+    ACCESSORIES,
+    EXPRESSIONS,
+    OUTFITS,
+    Character,
+    random_character,
+)
 from lib_lora_cook.demo.drawing import draw
 from lib_lora_cook.errors import UserError
 
@@ -118,6 +124,30 @@ def test_expressions_and_accessories_of_one_drawing_are_not_copies(tmp_path: Pat
     groups = find_duplicates(scan_subset(tmp_path))
     assert {group.kind for group in groups} == {"variant"}
     assert plan_duplicates(groups) == []
+
+
+@pytest.mark.parametrize("size", [128, 256])
+def test_a_drawing_is_shown_beside_its_other_expressions_and_costumes(
+    tmp_path: Path, size: int
+) -> None:
+    for number in range(6):
+        first = random_character(random.Random(number))
+        worn = next(it for it in OUTFITS if it != first.outfit)
+        faces = [replace(first, expression=it) for it in EXPRESSIONS]
+        for name, it in enumerate((*faces, replace(first, outfit=worn))):
+            save(tmp_path / f"{number}_{name}.png", draw(it, size, random.Random(number)))
+    groups = find_duplicates(scan_subset(tmp_path))
+    assert {group.kind for group in groups} == {"variant"}
+    shown = [sorted(image.path.stem for image in group.files) for group in groups]
+    faces_of = [[f"{number}_{face}" for face in range(len(EXPRESSIONS))] for number in range(6)]
+    assert sum(any(set(them) <= set(group) for group in shown) for them in faces_of) >= 5
+    costumes = [{f"{number}_0", f"{number}_{len(EXPRESSIONS)}"} for number in range(6)]
+    assert sum(any(them <= set(group) for group in shown) for them in costumes) >= 3
+
+
+def test_a_picture_of_many_variants_goes_first_and_each_is_shown_once() -> None:
+    pairs = [(1, 2), (2, 3), (2, 4), (4, 5), (5, 6), (8, 9)]
+    assert covered(pairs) == {2: [1, 3, 4], 5: [6], 8: [9]}
 
 
 def test_where_a_mouth_is_a_few_pixels_wide_another_one_is_no_copy(tmp_path: Path) -> None:

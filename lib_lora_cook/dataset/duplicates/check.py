@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -25,9 +24,11 @@ _EVERYWHERE, _AT_EDGES = 0.9, 0.8  # shares of the picture, and of its edges
 _EDGE, _FEW_EDGES = 24, 0.01  # levels within three pixels; share of the picture
 _ALLOWED, _PER_NOISE, _MOST_NOISE = 20.0, 2.5, 16.0  # levels; tuned with benchmarks/duplicates.py
 _NOISY, _LIKE = 12.0, 0.9  # levels all over, which only a copy of like lightness may have
+_FARTHEST = 100.0  # a distance at which no hardness calls two pictures copies
 CLEAR = 40.0  # a distance that another look does not make much smaller
 _FITS, _WELL = 0.97, 4.0  # correlation, levels
 _FAR = 24  # levels at a glance; tuned with benchmarks/duplicates.py
+_CLOSE = 6  # levels that the same edges may differ by
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Difference:
 
     worst: where they differ most, watermarks left out. noise: what most of the picture and most of
     its edges stay below. likeness: the correlation of their lightness.
+    edges: the share of those that are the same in both.
     """
 
     worst: float
@@ -43,6 +45,7 @@ class Difference:
     likeness: float
     least: float = 0.5
     written: int = 0  # over the first one 1, over the second 2
+    edges: float = 0.0
 
     @property
     def distance(self) -> float:
@@ -64,8 +67,16 @@ def swapped(found: Difference) -> Difference:
 
 
 EQUAL = Difference(0.0, 0.0, 1.0, 0.0)
-UNLIKE = Difference(255.0, 255.0, 0.0)
-by_distance = attrgetter("distance")
+UNLIKE = Difference(float("inf"), 255.0, 0.0)
+
+
+def by_distance(found: Difference) -> tuple[bool, float]:
+    """The order of what several overlays of two pictures give: of copies the nearest goes first,
+    of others what lies best."""
+    far = found.distance > _FARTHEST
+    return far, -found.edges if far else found.distance
+
+
 _NEAR = np.ones((3, 3), np.uint8)
 
 
@@ -78,18 +89,18 @@ def compared(claims: Sequence[Claim]) -> list[Difference]:
     ones, others = lying.colours(laid)
     going = np.arange(len(laid))
     for way in (1, -1):  # what was clipped in one can be clipped in the other
-        levels, recolouring = glanced(*(ones[going], others[going])[::way])
-        near = np.flatnonzero(levels <= _FAR)
-        which = laid[going[near]]
+        seen = glanced(*(ones[going], others[going])[::way])
+        which, near = laid[going], seen.levels <= _FAR
         if way == 1:
-            lying.refine(which)
-        for place, at, fits in zip(near, which, lying.is_laid(which), strict=True):
-            if fits:
+            lying.refine(which[near])
+        near &= lying.is_laid(which)
+        for place, at in enumerate(which):
+            likeness, edges = float(lying.likeness[at]), float(seen.edges[place])
+            new = replace(UNLIKE, likeness=likeness, edges=edges)
+            if near[place]:
                 one, other = lying.cut(at)[::way]
-                new = _measured(
-                    recolouring.applied(int(place), one), other, float(lying.likeness[at])
-                )
-                found[at] = min(found[at], new if way == 1 else swapped(new), key=by_distance)
+                new = _measured(seen.recolouring.applied(place, one), other, likeness)
+            found[at] = min(found[at], new if way == 1 else swapped(new), key=by_distance)
         going = going[[found[at].distance > CLEAR for at in laid[going]]]
         if not len(going):
             break
@@ -122,10 +133,14 @@ def _measured(one: Bytes, other: Bytes, likeness: float) -> Difference:
     grey = cv2.cvtColor(other_fine, cv2.COLOR_RGB2GRAY)
     edges = cv2.inRange(cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _NEAR), _EDGE + 1, 255)
     noise = level_of(left, _EVERYWHERE)
-    if cv2.countNonZero(edges) > _FEW_EDGES * edges.size:
+    count = cv2.countNonZero(edges)
+    if count > _FEW_EDGES * edges.size:
         noise = max(noise, level_of(left, _AT_EDGES, edges))
+    same = cv2.countNonZero(cv2.bitwise_and(edges, cv2.inRange(left, 0, _CLOSE)))
     written = _written_on(one, other, lines)
-    return Difference(float(left.max()), float(noise), likeness, written=written)
+    return Difference(
+        float(left.max()), float(noise), likeness, written=written, edges=same / max(1, count)
+    )
 
 
 def residue(one: Bytes, other: Bytes, blur: int = _BLUR[1]) -> Bytes:

@@ -21,7 +21,7 @@ from .store import Store
 from .workers import Workers
 
 _ABOUT_EQUAL = 12.0  # levels that a JPEG decoded at a reduced size may be off
-_VARIANT_LIKENESS, _VARIANT_NOISE = 0.8, 16.0
+_VARIANT = 0.6  # share of the edges that a drawing in another costume has in common
 _CHUNK, _FILES = 48, 4  # pairs at a time; of which whole files are read
 _MANY = 400  # pairs for which processes pay
 _COPY = 50.0  # a distance within which no one sees another drawing
@@ -101,7 +101,9 @@ class Checks:
     def is_marked(self, one: int, other: int) -> bool:
         """Whether writing is known to lie over picture `one` that `other` does not have."""
         known = self._known.get((min(one, other), max(one, other)))
-        return known is not None and known.written == (1 if one < other else 2)
+        if known is None or known.distance > _COPY:  # what looks like writing may be a dress
+            return False
+        return known.written == (1 if one < other else 2)
 
     def are_enlarged(self, asked: Sequence[tuple[int, int, float]]) -> list[bool]:
         """Of pairs with the ratio of their sides, whether the first is the other made larger."""
@@ -121,9 +123,7 @@ class Checks:
         return [
             pair
             for pair, difference in self._known.items()
-            if difference.likeness >= _VARIANT_LIKENESS
-            and difference.noise <= _VARIANT_NOISE
-            and difference.distance > _COPY
+            if difference.edges >= _VARIANT and difference.distance > _COPY
         ]
 
     def _found(self, pairs: Sequence[Pair]) -> list[Difference]:

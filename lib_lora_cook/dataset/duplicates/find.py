@@ -14,7 +14,7 @@ from ..changes import Change
 from ..images import Failure, ImageFile, content_hash
 from .checks import Checks, Look
 from .distinct import read_distinct, save_distinct
-from .groups import Group, Stars, grouped, settled, stars
+from .groups import Group, Stars, covered, grouped, settled
 from .keeping import Keeping, promise
 from .prints import Print, read_print
 from .store import Store
@@ -72,10 +72,9 @@ def _variants(
     joined = {it for others in copies.values() for it in others}
     pairs = [pair for pair in checks.variants() if not joined.intersection(pair)]
     keeper = {image.path: group.files[0] for group in groups for image in group.files}
-    alike = stars(pairs, checks, float("inf"))
     return [
         Group("variant", tuple(keeper.get(one.path, one) for one in (files[it][0] for it in star)))
-        for star in ((first, *others) for first, others in sorted(alike.items()))
+        for star in ((first, *others) for first, others in covered(pairs).items())
     ]
 
 

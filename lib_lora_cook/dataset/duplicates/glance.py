@@ -5,6 +5,7 @@ Where one picture in the other's colours still differs in much of what they shar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,33 @@ from .prints import Bytes, Floats
 
 _SPARSE = 3  # every such pixel counts for the colours
 _SHARE = 0.9
+_EDGE, _CLOSE = 24, 12  # levels between a pixel's neighbours; levels
 
 
-def glanced(ones: Floats, others: Floats) -> tuple[NDArray[np.uint8], Recolouring]:
-    """(n,) levels that a tenth of the other (n, 3, side, side) differs by, and how the one was
-    recoloured to be like it. A pixel may be anything between its neighbours."""
+_Between = tuple[Bytes, Bytes, Bytes]
+"""Pictures, and the least and the most within a pixel."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What is seen of n pairs: the levels that a tenth of both differs by, the share of all edges
+    that are in both, and how the one was recoloured to be like the other."""
+
+    levels: NDArray[np.uint8]  # (n,)
+    edges: Floats  # (n,)
+    recolouring: Recolouring
+
+
+def glanced(ones: Floats, others: Floats) -> Glance:
+    """Of pairs (n, 3, side, side). A pixel may be anything between its neighbours."""
     made = recolouring(_sparse(ones), _sparse(others))
-    seen = recoloured(_flat(ones), made).reshape(ones.shape)
-    return level(_flat(_residue(_whole(seen), _whole(others))), _SHARE), made
+    one = _whole(recoloured(_flat(ones), made).reshape(ones.shape))
+    other = _whole(others)
+    (low, high), (other_low, other_high) = around, other_around = _around(one), _around(other)
+    left = _flat(_residue((one, *around), (other, *other_around)))
+    edges = _flat(np.maximum(high - low, other_high - other_low).max(axis=1)) > _EDGE
+    alike = (edges & (left <= _CLOSE)).sum(axis=1) / edges.sum(axis=1).clip(1)
+    return Glance(level(left, _SHARE), alike.astype(np.float32), made)
 
 
 def _sparse(squares: Floats) -> Floats:
@@ -37,11 +57,11 @@ def _whole(squares: Floats) -> Bytes:
     return (squares + np.float32(0.5)).astype(np.uint8)
 
 
-def _residue(one: Bytes, other: Bytes) -> Bytes:
+def _residue(one: _Between, other: _Between) -> Bytes:
     """(n, side, side) the most that a channel differs by."""
-    (low, high), (other_low, other_high) = _around(one), _around(other)
-    over = np.maximum(_less(other, high), _less(other_low, one))
-    under = np.maximum(_less(low, other), _less(one, other_high))
+    (seen, low, high), (other_seen, other_low, other_high) = one, other
+    over = np.maximum(_less(other_seen, high), _less(other_low, seen))
+    under = np.maximum(_less(low, other_seen), _less(seen, other_high))
     return np.maximum(over, under).max(axis=1)
 
 

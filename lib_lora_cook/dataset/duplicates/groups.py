@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Literal, Protocol
 
 from ..images import ImageFile
@@ -75,6 +76,27 @@ def stars(pairs: Iterable[tuple[int, int]], measure: Measure, limit: float) -> S
                 members.append(it)
                 break
     return {at: members for at, members in sorted(joined.items()) if members}
+
+
+def covered(pairs: Iterable[tuple[int, int]]) -> Stars:
+    """Each picture once, with those it makes a pair with: the one of most such pairs goes first."""
+    partners: dict[int, set[int]] = defaultdict(set)
+    for one, other in pairs:
+        partners[one].add(other)
+        partners[other].add(one)
+    waiting = [(-len(others), it) for it, others in partners.items()]
+    heapify(waiting)
+    found: Stars = {}
+    while waiting:
+        most, it = heappop(waiting)
+        if -most == len(partners[it]) > 0:
+            found[it] = sorted(partners[it])
+            for gone in (it, *found[it]):
+                for other in partners.pop(gone):
+                    partners[other].discard(gone)
+        elif partners[it]:
+            heappush(waiting, (-len(partners[it]), it))
+    return dict(sorted(found.items()))
 
 
 def settled(count: int, measure: Measure, limit: float, best: Callable[[list[int]], int]) -> Stars:

@@ -36,10 +36,10 @@ def difference_picture(one: Path, other: Path) -> Image.Image:
         if lying.is_laid(first)[0]:
             under, over = lying.cut(0)
             ones, others = lying.colours(first)
-            (there, forth), (here, back) = glanced(ones, others), glanced(others, ones)
-            if there[0] < here[0]:
-                return _lit(under, residue(forth.applied(0, under), over))
-            return _lit(under, residue(under, back.applied(0, over)))
+            there, back = glanced(ones, others), glanced(others, ones)
+            if there.levels[0] < back.levels[0]:
+                return _lit(under, residue(there.recolouring.applied(0, under), over))
+            return _lit(under, residue(under, back.recolouring.applied(0, over)))
     pixels = seen[0].pixels
     return _lit(pixels, residue(pixels, cv2.resize(seen[1].pixels, pixels.shape[1::-1])))
 

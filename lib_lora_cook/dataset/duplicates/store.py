@@ -23,7 +23,7 @@ from .check import Difference
 from .laid import Laid
 from .prints import VIEW_SIDE, Print
 
-_VERSION = 8  # of what is measured and how; another one starts anew
+_VERSION = 9  # of what is measured and how; another one starts anew
 _FILE = "fingerprints.sqlite"
 _TABLES = """
 create table if not exists files (name blob primary key, size, mtime_ns, file text);
@@ -31,7 +31,8 @@ create table if not exists prints
     (file text primary key, width, height, content text, boxes blob, views blob);
 create table if not exists pictures (file text, number, jpeg blob, primary key (file, number));
 create table if not exists checks
-    (one text, other text, worst, noise, likeness, least, written, primary key (one, other));
+    (one text, other text, worst, noise, likeness, least, written, edges,
+     primary key (one, other));
 create table if not exists enlarged (large text, small text, so, primary key (large, small));
 create table if not exists searches (prints text primary key, found blob);
 """
@@ -112,7 +113,7 @@ class Store:
     def add_checks(self, found: Mapping[tuple[str, str], Difference]) -> None:
         """Remember differences."""
         rows = [(*pair, *vars(difference).values()) for pair, difference in found.items()]
-        self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._write("insert or replace into checks values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def enlarged(self, large: str, small: str) -> bool | None:
         """Whether the first file is known to be the second one made larger, None if it is not."""

@@ -36,6 +36,15 @@ def test_a_copy_differs_little_and_another_picture_much(
 ) -> None:
     ones = np.stack([square(scene(1)), square(scene(2))])
     others = np.stack([square(copied(scene(1)))] * 2)
-    levels, _ = glanced(ones, others)
-    assert levels[0] < 16
-    assert levels[1] > 30
+    seen = glanced(ones, others)
+    assert seen.levels[0] < 16
+    assert seen.levels[1] > 30
+    assert seen.edges[0] > 0.6 > 0.4 > seen.edges[1]
+
+
+def test_what_is_repainted_in_part_has_most_edges_in_common() -> None:
+    dressed = scene(1)
+    dressed.paste("crimson", (0, 200, *dressed.size))
+    seen = glanced(square(scene(1))[None], square(dressed)[None])
+    assert seen.levels[0] > 30
+    assert seen.edges[0] > 0.6
