@@ -174,8 +174,10 @@ def main() -> None:
         variants = round(shown(pool), 3)
     found = [row for row in rows if row]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    result = {"files": len(pool.files), "groups": len(pool.family), "rows": found, "mib": memory}
-    result["variants shown"] = variants
+    result = {
+        "files": len(pool.files), "groups": len(pool.family), "rows": found, "mib": memory,
+        "variants_shown": variants,
+    }  # fmt: skip
     if options.json:
         options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(f"{len(pool.files)} files in {len(pool.family)} groups")

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from itertools import combinations, count, repeat
+from itertools import combinations, repeat
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from duplicate_pool import KINDS, Picture
 
 from lib_lora_cook.dataset.duplicates import Group, find, find_duplicates
-from lib_lora_cook.dataset.duplicates.checks import Checks, Pair
-from lib_lora_cook.dataset.images import OWN_FOLDER, scan_subset
+from lib_lora_cook.dataset.duplicates.checks import Checks
+from lib_lora_cook.dataset.images import OWN_FOLDER, ImageFile, scan_subset
 from lib_lora_cook.demo.characters import random_character
 from lib_lora_cook.demo.drawing import draw
 
 CHUNK = 500
+PARTS = (
+    (find, "_read", "decoding"),
+    (Checks, "_search", "searching"),
+    (Checks, "_found", "comparing"),
+)
+Seconds = dict[str, float]
 TRUTH = "truth.json"
 WAYS = ("shrunk", "enlarged", "jpeg", "crop", "mirror", "grey", "border", "brightness")
 
@@ -93,14 +99,35 @@ def build_many(folder: Path, number: int, toys: float, copies: float) -> None:
 
 
 @contextmanager
-def timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+def timed(seconds: Seconds, what: str) -> Iterator[None]:
+    """Add what is spent, by the clock and in CPU time."""
     start, cpu = time.perf_counter(), time.process_time()
     yield
-    for name, took in (
-        (what, time.perf_counter() - start),
-        (f"{what}, CPU", time.process_time() - cpu),
-    ):
+    spent = {what: time.perf_counter() - start, f"{what}, CPU": time.process_time() - cpu}
+    for name, took in spent.items():
         seconds[name] = round(seconds.get(name, 0) + took, 2)
+
+
+def clock(seconds: Seconds, owner: object, name: str, what: str) -> None:
+    """Have every call of that function timed."""
+    call = getattr(owner, name)
+
+    def timed_call(*arguments: object) -> object:
+        with timed(seconds, what):
+            return call(*arguments)
+
+    setattr(owner, name, timed_call)
+
+
+def look(images: list[ImageFile], folder: Path, seconds: Seconds) -> tuple[list[Group], Seconds]:
+    """The groups, and how long each part took."""
+    seconds.clear()
+    with timed(seconds, "all"):
+        groups = find_duplicates(images, folder=folder)
+    for end in ("", ", CPU"):
+        after = seconds[f"all{end}"] - seconds[f"decoding{end}"]
+        seconds[f"after decoding{end}"] = round(after, 2)
+    return groups, dict(seconds)
 
 
 def score(truth: dict[str, tuple[str, str]], groups: list[Group]) -> dict[str, object]:
@@ -123,48 +150,22 @@ def main() -> None:
     parser.add_argument("--copies", type=float, default=0.2, help="share of copies")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    seconds: dict[str, float] = {}
+    seconds: Seconds = {}
+    for owner, name, part in PARTS:
+        clock(seconds, owner, name, part)
     with tempfile.TemporaryDirectory() as place:
         folder = options.folder or Path(place) / "pool"
         if not folder.exists():
             build_many(folder, options.count, options.toys, options.copies)
         shutil.rmtree(folder / OWN_FOLDER, ignore_errors=True)
-        look, read = count(1), find._read
-
-        def timed_read(*arguments: object) -> object:
-            with timed(seconds, f"decoding, look {next(look)}"):
-                return read(*arguments)  # type: ignore[arg-type]
-
-        find._read = timed_read  # type: ignore[assignment]
-        search = Checks._search
-
-        def timed_search(checks: Checks) -> object:
-            with timed(seconds, "searching" if "searching" not in seconds else "search again"):
-                return search(checks)
-
-        Checks._search = timed_search  # type: ignore[assignment,method-assign]
-        found = Checks._found
-
-        def timed_found(checks: Checks, pairs: list[Pair]) -> object:
-            with timed(seconds, "comparing"):
-                return found(checks, pairs)
-
-        Checks._found = timed_found  # type: ignore[assignment,method-assign]
         images = scan_subset(folder)
-        for what in ("first look", "second look"):
-            with timed(seconds, what):
-                groups = find_duplicates(images, folder=folder)
+        groups, first = look(images, folder, seconds)
+        _, second = look(images, folder, seconds)
         truth = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
     near = sum(len(group.files) - 1 for group in groups if group.kind != "variant")
-    after = {
-        f"after decoding{end}": round(
-            seconds[f"first look{end}"] - seconds[f"decoding, look 1{end}"], 2
-        )
-        for end in ("", ", CPU")
-    }
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     result = {"files": len(images), "copies": near, "mib": memory, **score(truth, groups)}
-    print(json.dumps(result | after | seconds, indent=1))
+    print(json.dumps(result | {"first look": first, "second look": second}, indent=1))
 
 
 if __name__ == "__main__":

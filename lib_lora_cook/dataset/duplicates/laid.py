@@ -65,8 +65,7 @@ class Laid:
     @property
     def numbers(self) -> NDArray[np.float64]:
         """(n, 12): such rows."""
-        columns = (getattr(self, field.name) for field in fields(self))
-        return np.column_stack([np.asarray(it, np.float64) for it in columns])
+        return np.column_stack([getattr(self, field.name) for field in fields(self)])
 
     def ordered(self) -> Laid:
         """The same with the lower number first."""

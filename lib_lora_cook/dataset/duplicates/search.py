@@ -159,7 +159,7 @@ def _looked_at(sight: _Sight, part: tuple[int, Floats, Floats]) -> Hits:
         row, content = row[others], content[others]
         window, likeness = _best_windows(sight, start, windows * turn, row, content)
         good = np.flatnonzero(likeness >= _LIKELY)
-        good = good[_most_alike(row[good], likeness[good], sight.most)]
+        good = good[_turn(row[good], likeness[good]) < sight.most]
         found.append(Hits(
             (row[good] + start).astype(np.int32), content[good].astype(np.int32),
             np.full(len(good), mirrored), window[good].astype(np.uint8), likeness[good],
@@ -187,17 +187,6 @@ def _best_windows(
     likeness[np.abs(aspect[:, None] + _WINDOW_ASPECT) > _ASPECT] = 0
     window = likeness.argmax(axis=1)
     return window, likeness[np.arange(len(row)), window]
-
-
-def _most_alike(row: NDArray[np.int64], likeness: Floats, most: int) -> NDArray[np.int64]:
-    """Which are the best of each row, of sorted ones."""
-    kept = [np.empty(0, np.int64)]
-    for _, part in _parts(row):
-        best = np.arange(part.start, part.stop)
-        if len(best) > most:
-            best = best[np.argpartition(-likeness[part], most)[:most]]
-        kept.append(best)
-    return np.concatenate(kept)
 
 
 def _parts(row: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
@@ -243,7 +232,7 @@ def _foremost(views: Views, hits: Hits, most: int) -> NDArray[np.int64] | slice:
     return np.sort(np.lexsort((-hits.likeness, turn))[:most])
 
 
-def _turn(owner: Whole, likeness: Floats) -> NDArray[np.int64]:
+def _turn(owner: NDArray[np.integer], likeness: Floats) -> NDArray[np.int64]:
     """How many better hits the same picture has."""
     order = np.lexsort((-likeness, owner))
     starts = np.flatnonzero(np.append(True, np.diff(owner[order]) != 0)[: len(order)])
