@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+IF_UNREAD = "Check its name and rights."
+IF_UNWRITTEN = "Check its rights and the free space."
+"""What to do about a file or folder that cannot be read, or written."""
+
 
 class UserError(Exception):
     """What is wrong, where, and what to do about it; shown once, on one line."""

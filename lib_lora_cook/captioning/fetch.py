@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import IF_UNWRITTEN, UserError
 from ..jobs import Job, null_job
 from .known import Known, Remote
 
@@ -112,7 +112,7 @@ def _told(error: Exception, known: Known, file: Remote, folder: Path) -> UserErr
     if kinds.intersection(_GONE) and "LocalEntryNotFoundError" not in kinds:
         return UserError("This is not there any more", where, _by_hand(known, folder))
     if isinstance(error, OSError) and error.errno and error.strerror and error.filename:
-        return UserError(f"Cannot write this ({error.strerror})", error.filename)
+        return UserError(f"Cannot write this ({error.strerror})", error.filename, IF_UNWRITTEN)
     return UserError("Cannot be fetched: there is no network", where, _by_hand(known, folder))
 
 

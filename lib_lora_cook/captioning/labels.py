@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import IF_UNREAD, UserError
 from .base import CATEGORIES
 
 _BY_NUMBER = {9: "rating", 0: "general", 4: "character", 3: "copyright", 1: "artist", 5: "meta"}
@@ -28,7 +28,9 @@ def read_labels(file: Path) -> list[tuple[str, str]]:
             rows = list(csv.DictReader(lines))
         return [(_BY_NUMBER.get(int(row["category"]), ""), row["name"]) for row in rows]
     except OSError as error:
-        raise UserError(f"Cannot read this list of tags ({error.strerror})", file) from error
+        raise UserError(
+            f"Cannot read this list of tags ({error.strerror})", file, IF_UNREAD
+        ) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError("This is no list of tags", file, "It needs: name, category.") from error
 

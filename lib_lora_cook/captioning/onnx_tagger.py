@@ -161,7 +161,11 @@ def _shape(session: Any, spec: TaggerSpec, folder: Path) -> tuple[tuple[int, int
         or not all(isinstance(side, int) for side in sides)
         or colours not in (3, [3])
     ):
-        raise UserError(f"This model does not take {spec.layout} pictures but {shape}", folder)
+        raise UserError(
+            f"This model does not take {spec.layout} pictures but {shape}",
+            folder,
+            "Choose another tagger.",
+        )
     batch = shape[0] if isinstance(shape[0], int) else 0
     return (sides[1], sides[0]), batch
 
@@ -177,5 +181,9 @@ def _output(session: Any, spec: TaggerSpec, labels: Sequence[object], folder: Pa
         raise UserError(f"This model has no output {spec.output}", folder, f"Has {list(outputs)}.")
     count = (outputs[name] or [None])[-1]
     if isinstance(count, int) and count != len(labels):
-        raise UserError(f"This model has {count} outputs, its list {len(labels)} tags", folder)
+        raise UserError(
+            f"This model has {count} outputs, its list {len(labels)} tags",
+            folder,
+            "Fetch both files again.",
+        )
     return name

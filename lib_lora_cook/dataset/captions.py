@@ -30,7 +30,7 @@ def read_caption(path: Path | str) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UserError(f"{CANNOT} ({error.strerror})", path) from error
+        raise UserError(f"{CANNOT} ({error.strerror})", path, "Check its rights.") from error
 
 
 def decode_caption(data: bytes) -> str:

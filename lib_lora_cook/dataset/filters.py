@@ -64,7 +64,9 @@ def expression(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern, re.IGNORECASE)
     except re.error as error:
-        raise UserError(f"This is no regular expression ({error})", pattern) from error
+        raise UserError(
+            f"This is no regular expression ({error})", pattern, "Correct it."
+        ) from error
 
 
 _ORDERS: dict[str, Callable[[tuple[str, int]], tuple[int | str, ...]]] = {

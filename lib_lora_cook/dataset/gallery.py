@@ -14,7 +14,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import UserError
+from ..errors import IF_UNREAD, UserError
 from .captions import caption_path, read_caption
 from .changes import Change, plan_trash
 from .headers import header_of, image_of, known_headers
@@ -88,7 +88,7 @@ def scan_gallery(
         with os.scandir(folder) as entries:
             files = {entry.name: entry for entry in entries}
     except OSError as error:
-        raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
+        raise UserError(f"Cannot open this folder ({error.strerror})", folder, IF_UNREAD) from error
     asked = files if among is None else [name for name in among if name in files]
     names = sorted(filter(is_picture_name, asked))
     if wanted and wanted.needs_sidecar:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import UserError
+from ..errors import IF_UNREAD, UserError
 from . import captions, pixels
 from .whole import looks_cut, strictly
 
@@ -110,7 +110,7 @@ def _picture_names(folder: Path, recursive: bool = False) -> list[str]:
     except NotADirectoryError as error:
         raise UserError("This is no folder", folder, "Give the folder of the pictures.") from error
     except OSError as error:
-        raise UserError(f"Cannot open this folder ({error.strerror})", folder) from error
+        raise UserError(f"Cannot open this folder ({error.strerror})", folder, IF_UNREAD) from error
     pictures = sorted(name for name in names if is_picture_name(name))
     if recursive:
         pictures += _names_below(folder)
@@ -235,10 +235,11 @@ def _opened(path: Path) -> Image.Image:
 def _refusal(error: Exception, path: Path) -> UserError:
     """What is said of a file that no reader takes."""
     ending = Path(path).suffix.lower()
-    unread = ending in _PLUGINS and ending not in Image.registered_extensions()
-    if unread and isinstance(error, UnidentifiedImageError):
+    unknown = ending in _PLUGINS and ending not in Image.registered_extensions()
+    if unknown and isinstance(error, UnidentifiedImageError):
         return UserError(f"{_NO_READER} {ending} here", path, f"Install {_PLUGINS[ending]}.")
-    return UserError(_reason(error), path, "Replace or remove this file.")
+    unread = isinstance(error, OSError) and error.errno not in (None, errno.ELOOP)
+    return UserError(_reason(error), path, IF_UNREAD if unread else "Replace or remove this file.")
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import IF_UNWRITTEN, UserError
 from ..jobs import Job, null_job
 from .changes import Change
 from .images import OWN_FOLDER, Failure
@@ -75,7 +75,7 @@ def undo(folder: Path, to: str | None = None, job: Job = null_job) -> list[str]:
     if not _file(Path(folder)).exists():
         if to in (None, "0"):
             return []
-        raise UserError("This dataset has no journal", folder)
+        raise UserError("This dataset has no journal", folder, "Give the folder that was changed.")
     with opened(Path(folder)) as journal:
         lines = journal.recover()
         if journal.finished_undo and to is None:
@@ -123,7 +123,7 @@ def opened(folder: Path) -> Iterator[_Journal]:
     """The journal of a dataset, locked; UserError where that cannot be."""
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
-        raise UserError("There is no such folder", folder)
+        raise UserError("There is no such folder", folder, "Check its name.")
     try:
         (folder / OWN_FOLDER / "trash").mkdir(parents=True, exist_ok=True)
         with locked(folder / OWN_FOLDER / "lock", folder):
@@ -131,7 +131,9 @@ def opened(folder: Path) -> Iterator[_Journal]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"Cannot write to this dataset ({reason})", error.filename or folder
+            f"Cannot write to this dataset ({reason})",
+            error.filename or folder,
+            IF_UNWRITTEN,
         ) from error
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import UserError
+from ..errors import IF_UNREAD, IF_UNWRITTEN, UserError
 from .images import ImageFile
 
 Field = Literal["tags", "caption"]
@@ -41,9 +41,11 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise UserError(f"Cannot read this file ({error.strerror})", file) from error
+        raise UserError(f"Cannot read this file ({error.strerror})", file, IF_UNREAD) from error
     except ValueError as error:
-        raise UserError(f"This is no JSON ({error})", file) from error
+        raise UserError(
+            f"This is no JSON ({error})", file, "Write it again with the program that made it."
+        ) from error
     if not isinstance(document, dict):
         raise UserError("This is not kohya's metadata", file, "It maps pictures to captions.")
     return document
@@ -79,5 +81,5 @@ def write_metadata(
             os.fsync(out.fileno())
         os.replace(new, file)
     except OSError as error:
-        raise UserError(f"Cannot write this file ({error.strerror})", file) from error
+        raise UserError(f"Cannot write this file ({error.strerror})", file, IF_UNWRITTEN) from error
     return count

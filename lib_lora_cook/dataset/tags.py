@@ -85,7 +85,9 @@ def replacement(old: str, new: str, regex: bool = False) -> Swap:
         pattern = re.compile(old)
         pattern.sub(new, "")
     except (re.error, IndexError) as error:  # IndexError: a group of an unknown name in `new`
-        raise UserError(f"This is no regular expression ({error})", f"{old} -> {new}") from error
+        raise UserError(
+            f"This is no regular expression ({error})", f"{old} -> {new}", "Correct it."
+        ) from error
     return lambda text: pattern.sub(new, text)
 
 

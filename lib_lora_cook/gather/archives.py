@@ -94,14 +94,14 @@ def open_archive(path: Path) -> Iterator[Archive]:
             yield Archive(path, lambda: _limited(path, _in_tar(path, left)), left)
             return
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise UserError(f"This archive is broken ({error})", path) from error
+        raise UserError(f"This archive is broken ({error})", path, "Fetch it again.") from error
     raise UserError("This is no archive that can be read here", path, "Give a zip or tar file.")
 
 
 def _limited(path: Path, entries: Iterator[Entry]) -> Iterator[Entry]:
     for count, entry in enumerate(entries):
         if count >= MAX_ENTRIES:
-            raise UserError(f"This archive has more than {MAX_ENTRIES} files", path)
+            raise UserError(f"This archive has more than {MAX_ENTRIES} files", path, "Unpack it.")
         yield entry
 
 

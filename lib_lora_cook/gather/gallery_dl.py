@@ -86,7 +86,9 @@ def install_program(programs: Path) -> None:
     )  # fmt: skip
     if done.returncode != 0:
         last = (done.stdout.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"gallery-dl could not be installed ({last[:200]})", folder)
+        raise UserError(
+            f"gallery-dl could not be installed ({last[:200]})", folder, "Check the network."
+        )
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,9 @@ def open_intake(
     try:
         (folder / OWN_FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"Cannot make this folder ({error.strerror})", folder) from error
+        raise UserError(
+            f"Cannot make this folder ({error.strerror})", folder, "Choose another."
+        ) from error
     with locked(folder / OWN_FOLDER / "gather.lock", folder):
         for line in journal.recover(folder):
             job.log(line)

@@ -96,7 +96,7 @@ def _check(source: Path, out: Path) -> None:
     if source.is_dir():
         inside = Path(os.path.abspath(out)).is_relative_to(os.path.abspath(source))
         if inside and source.samefile(out):
-            raise UserError("A dataset cannot be brought into itself", source)
+            raise UserError("A dataset cannot be brought into itself", source, "Choose another.")
     elif not is_picture_name(source.name):
         with open_archive(source):
             pass

@@ -64,7 +64,7 @@ def test_unreadable_pictures_are_collected_or_raised_but_never_dropped(tmp_path:
 
 
 def test_a_missing_folder_a_file_and_an_empty_folder_are_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Cannot open this folder.*gone"):
+    with pytest.raises(UserError, match="Cannot open this folder.*gone. Check its name"):
         scan_subset(tmp_path / "gone")
     with pytest.raises(UserError, match="This is no folder"):
         scan_subset(write(tmp_path / "file.txt", ""))
@@ -247,7 +247,7 @@ def test_a_decompression_bomb_is_refused_even_where_the_host_has_lifted_the_guar
 
 
 def test_a_vanished_picture_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="This picture is not there.*gone.png"):
+    with pytest.raises(UserError, match="This picture is not there.*gone.png. Check its name"):
         open_image(tmp_path / "gone.png")
 
 

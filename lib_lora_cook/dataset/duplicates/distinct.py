@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from ...errors import UserError
+from ...errors import IF_UNWRITTEN, UserError
 from ..images import OWN_FOLDER
 
 _FILE = "not_duplicates.json"
@@ -42,4 +42,4 @@ def save_distinct(folder: Path, one: str, other: str) -> None:
         new.write_text(text, encoding="utf-8")
         os.replace(new, path)
     except OSError as error:
-        raise UserError(f"Cannot write this file ({error.strerror})", path) from error
+        raise UserError(f"Cannot write this file ({error.strerror})", path, IF_UNWRITTEN) from error

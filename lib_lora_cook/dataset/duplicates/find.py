@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ...errors import UserError
+from ...errors import IF_UNREAD, UserError
 from ...jobs import Job, null_job
 from ..changes import Change
 from ..images import Failure, ImageFile, content_hash
@@ -134,7 +134,7 @@ def _looked_at(
         except UserError as error:
             made.append(error)
         except OSError as error:
-            made.append(UserError(f"Cannot read this picture ({error.strerror})", path))
+            made.append(UserError(f"Cannot read this picture ({error.strerror})", path, IF_UNREAD))
     return made
 
 
