@@ -234,7 +234,7 @@ class Stager:
         if not os.path.lexists(target):
             return
         if step.op == "put" or not os.path.samefile(source, target):
-            raise UserError(f"{new} is there already", target, "Choose another name.")
+            raise UserError(f"{new} is there already", target)
 
     def _name(self, path: Path) -> str:
         """The path inside the dataset, with slashes; UserError if it is not in there."""

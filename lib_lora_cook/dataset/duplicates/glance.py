@@ -36,11 +36,10 @@ class Glance:
 def glanced(ones: Floats, others: Floats) -> Glance:
     """Of pairs (n, 3, side, side). A pixel may be anything between its neighbours."""
     made = recolouring(_sparse(ones), _sparse(others))
-    one = _whole(recoloured(_flat(ones), made).reshape(ones.shape))
-    other = _whole(others)
-    (low, high), (other_low, other_high) = around, other_around = _around(one), _around(other)
-    left = _flat(_residue((one, *around), (other, *other_around)))
-    edges = _flat(np.maximum(high - low, other_high - other_low).max(axis=1)) > _EDGE
+    one = _between(recoloured(_flat(ones), made).reshape(ones.shape))
+    other = _between(others)
+    left = _flat(_residue(one, other))
+    edges = _flat(np.maximum(_range(one), _range(other)).max(axis=1)) > _EDGE
     alike = (edges & (left <= _CLOSE)).sum(axis=1) / edges.sum(axis=1).clip(1)
     return Glance(level(left, _SHARE), alike.astype(np.float32), made)
 
@@ -53,8 +52,14 @@ def _flat(squares: NDArray[Any]) -> NDArray[Any]:
     return squares.reshape(*squares.shape[:-2], -1)
 
 
-def _whole(squares: Floats) -> Bytes:
-    return (squares + np.float32(0.5)).astype(np.uint8)
+def _between(squares: Floats) -> _Between:
+    seen = (squares + np.float32(0.5)).astype(np.uint8)
+    return seen, _widened(seen, np.minimum), _widened(seen, np.maximum)
+
+
+def _range(around: _Between) -> Bytes:
+    _, low, high = around
+    return high - low
 
 
 def _residue(one: _Between, other: _Between) -> Bytes:
@@ -68,11 +73,6 @@ def _residue(one: _Between, other: _Between) -> Bytes:
 def _less(one: Bytes, other: Bytes) -> Bytes:
     """one - other, 0 where that is less."""
     return np.maximum(one, other) - other
-
-
-def _around(pixels: Bytes) -> tuple[Bytes, Bytes]:
-    """The least and the most within a pixel."""
-    return _widened(pixels, np.minimum), _widened(pixels, np.maximum)
 
 
 def _widened(pixels: Bytes, most: np.ufunc) -> Bytes:
